@@ -1,0 +1,247 @@
+"""The command line: its commands, their options, and what each option may be.
+
+`start` (no command) and `train` share their attributes, so that `app.cli` treats them alike:
+command, task, hospitals (None, a number, or a tuple of names), partition, alpha, rounds,
+local_epochs, learning_rate, seed, json. None stands for the task's own default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+TASKS = ("heart", "diabetes")
+PARTITIONS = ("dirichlet", "iid")
+DEFAULT_SEED = 7
+# With fewer, the sum of the others' updates would show an update to its neighbour.
+FEWEST_HOSPITALS = 3
+DIABETES_HOSPITALS = (4, 10)
+_TEST_FLAGS = ("--slow", "--slow-only", "-h", "--help")
+
+_DESCRIPTION = """\
+Consilium trains one medical model across hospitals whose data never leave them.
+Without a command: set up on the first start, then train the heart model unless that was done."""
+
+_EPILOG = """\
+examples:
+  python3 run.py                                       set up and train
+  python3 run.py train --task heart --rounds 10 --json
+  python3 run.py verify
+  python3 run.py test -k shamir
+
+exit status: 0 done; 1 a check found something; 2 wrong usage or wrong Python;
+3 the set-up failed; 130 interrupted"""
+
+_TRAIN = "Train a model by secure rounds: no hospital's data or update is seen by anybody else."
+
+_TRAIN_EPILOG = """\
+A training that was interrupted is resumed by the same command.
+
+examples:
+  python3 run.py train
+  python3 run.py train --task heart --hospitals "Cleveland,Hungary,VA Long Beach"
+  python3 run.py train --task diabetes --hospitals 8 --partition dirichlet --alpha 0.5
+  python3 run.py train --rounds 10 --seed 7 --json > training.json"""
+
+_VERIFY = """\
+Recompute every stored hash and compare it with the chain. Names each difference; the exit status is
+1 when there is one."""
+
+_VERIFY_EPILOG = """\
+example:
+  python3 run.py verify && echo intact"""
+
+_TEST = """\
+Run the tests with pytest; all further arguments are pytest's. Without --slow or --slow-only the
+long tests are left out. A test that needs a program which is not there is skipped and says so
+(with CI set in the environment it fails)."""
+
+_TEST_EPILOG = """\
+examples:
+  python3 run.py test
+  python3 run.py test --slow -n 2
+  python3 run.py test tests/crypto -k shamir -x
+  python3 run.py test -- --help                        pytest's own help"""
+
+_DOCTOR = """\
+Look at Python, the environment, disk, memory, clock, ports and optional programs, and say what to
+do. Works before the set-up. The exit status is 1 when something keeps the application down."""
+
+_DOCTOR_EPILOG = """\
+example:
+  python3 run.py doctor"""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options of a command line; on a wrong one, explain and exit with status 2.
+
+    `--help` prints and exits with status 0. For `test`, `pytest_args` holds what goes to pytest.
+    """
+    own, for_pytest = _split_test(arguments)
+    parser, by_name = _build()
+    args = parser.parse_args(own)
+    if args.command is None:
+        args = parser.parse_args(["train"])
+        args.command = "start"
+    args.pytest_args = for_pytest
+    if args.command == "train":
+        _check_together(by_name["train"], args)
+    return args
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every command by its name, for the tests of the documents."""
+    return dict(_build()[1])
+
+
+def _split_test(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    if not arguments or arguments[0] != "test":
+        return list(arguments), []
+    own, rest = ["test"], list(arguments[1:])
+    while rest and rest[0] in _TEST_FLAGS:
+        own.append(rest.pop(0))
+    return own, rest[1:] if rest[:1] == ["--"] else rest
+
+
+def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    parser = argparse.ArgumentParser(prog="run.py", **_form(_DESCRIPTION, _EPILOG))
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    train = commands.add_parser(
+        "train", help="train a model by secure rounds", **_form(_TRAIN, _TRAIN_EPILOG)
+    )
+    _add_federation_options(train.add_argument_group("the federation"))
+    _add_training_options(train.add_argument_group("the training"))
+    commands.add_parser(
+        "verify",
+        help="compare every stored hash with the chain",
+        **_form(_VERIFY, _VERIFY_EPILOG),
+    )
+    test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
+    which = test.add_mutually_exclusive_group()
+    which.add_argument("--slow", action="store_true", help="the long tests, too")
+    which.add_argument("--slow-only", action="store_true", help="nothing but the long tests")
+    commands.add_parser(
+        "doctor",
+        help="look at this machine and say what to do",
+        **_form(_DOCTOR, _DOCTOR_EPILOG),
+    )
+    return parser, commands.choices
+
+
+def _form(description: str, epilog: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "epilog": epilog,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
+
+
+def _add_federation_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
+    group.add_argument(
+        "--hospitals",
+        type=_hospitals,
+        metavar="NAMES|NUMBER",
+        help="names, separated by commas (default: all of the task's); for diabetes also a number,"
+        f" {DIABETES_HOSPITALS[0]} to {DIABETES_HOSPITALS[1]}",
+    )
+    group.add_argument(
+        "--partition",
+        choices=PARTITIONS,
+        help="how diabetes is split into hospitals: with skewed labels, or evenly",
+    )
+    group.add_argument(
+        "--alpha",
+        type=_real(1000.0),
+        metavar="A",
+        help="skew of the dirichlet partition; smaller is more uneven",
+    )
+
+
+def _add_training_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--rounds", type=_whole(1, 1000), metavar="N", help="default: the task's")
+    group.add_argument(
+        "--local-epochs",
+        type=_whole(1, 1000),
+        metavar="N",
+        help="epochs that a hospital trains in a round (default: the task's)",
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=_real(1.0),
+        metavar="X",
+        help="of the hospitals' optimiser (default: the task's)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_whole(0, 2**63 - 1),
+        metavar="N",
+        default=DEFAULT_SEED,
+        help="the same seed gives the same training (default: %(default)s)",
+    )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as one JSON document and nothing else on standard output",
+    )
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse_whole(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} to {most}, got {text!r}"
+            )
+        return value
+
+    return parse_whole
+
+
+def _real(most: float) -> Callable[[str], float]:
+    def parse_real(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0.0 < value <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a number above 0 and at most {most:g}, got {text!r}"
+            )
+        return value
+
+    return parse_real
+
+
+def _hospitals(text: str) -> int | tuple[str, ...]:
+    if text.strip().isdecimal():
+        return int(text)
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(f"expected different names between commas, got {text!r}")
+    if len(names) < FEWEST_HOSPITALS:
+        raise argparse.ArgumentTypeError(
+            f"expected at least {FEWEST_HOSPITALS} hospitals, got {len(names)}: {text!r}"
+        )
+    return names
+
+
+def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    least, most = DIABETES_HOSPITALS
+    if args.task != "diabetes":
+        if args.partition or args.alpha is not None:
+            train.error(
+                f"--partition and --alpha are for diabetes; {args.task} has its own hospitals"
+            )
+        if isinstance(args.hospitals, int):
+            train.error(f"argument --hospitals: {args.task} takes names, got {args.hospitals}")
+    elif isinstance(args.hospitals, int) and not least <= args.hospitals <= most:
+        train.error(f"argument --hospitals: expected {least} to {most}, got {args.hospitals}")
+    if args.partition == "iid" and args.alpha is not None:
+        train.error("--alpha belongs to --partition dirichlet; iid splits evenly")

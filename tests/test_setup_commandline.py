@@ -1,0 +1,141 @@
+"""The command line: what it accepts, what it refuses, and which Pythons it answers to."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.setup import commandline, start
+from app.setup.python_version import is_supported, refusal
+
+COMMANDS = ("train", "verify", "test", "doctor")
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
+def test_supported_versions_are_not_refused(version: tuple[int, int]) -> None:
+    assert is_supported(version)
+    assert refusal(version) == ""
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 10), (3, 14), (4, 0)])
+def test_another_version_gets_one_sentence_that_names_it(version: tuple[int, int]) -> None:
+    sentence = refusal(version)
+    assert "Python 3.11 to 3.13" in sentence
+    assert f"this is Python {version[0]}.{version[1]}." in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "name", ["run.py", "app/__init__.py", "app/setup/__init__.py", "app/setup/python_version.py"]
+)
+def test_what_runs_before_the_version_check_can_be_read_by_an_old_python(
+    repository: Path, name: str
+) -> None:
+    tree = ast.parse((repository / name).read_text(encoding="utf-8"), feature_version=(3, 6))
+    future = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not any(node.module == "__future__" for node in future)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_answers_without_any_set_up(
+    repository: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    # -I -S: nothing but the standard library can be imported.
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from app.setup.start import main"
+    code += "; main(sys.argv[2:], sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(repository), str(tmp_path), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage: run.py" in done.stdout
+    assert "example" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_general_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        commandline.parse(["--help"])
+    printed = capsys.readouterr().out
+    assert [name for name in COMMANDS if f"\n    {name} " not in printed] == []
+
+
+def test_no_command_means_start_with_the_options_of_train() -> None:
+    alone, train = vars(commandline.parse([])), vars(commandline.parse(["train"]))
+    assert alone.pop("command") == "start"
+    assert train.pop("command") == "train"
+    assert alone == train
+
+
+def test_every_option_of_train_arrives() -> None:
+    line = "train --task diabetes --hospitals 8 --partition dirichlet --alpha 0.5 --rounds 3"
+    line += " --local-epochs 2 --learning-rate 0.01 --seed 11 --json"
+    args = commandline.parse(line.split())
+    assert (args.task, args.hospitals, args.partition) == ("diabetes", 8, "dirichlet")
+    assert (args.alpha, args.rounds, args.local_epochs) == (0.5, 3, 2)
+    assert (args.learning_rate, args.seed, args.json) == (0.01, 11, True)
+
+
+def test_hospitals_are_named_between_commas() -> None:
+    args = commandline.parse(["train", "--hospitals", "Cleveland, Hungary,VA Long Beach"])
+    assert args.hospitals == ("Cleveland", "Hungary", "VA Long Beach")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train --rounds 0", "--rounds: expected a whole number from 1"),
+        ("train --rounds many", "got 'many'"),
+        ("train --local-epochs -1", "--local-epochs: expected"),
+        ("train --learning-rate 0", "--learning-rate: expected a number above 0"),
+        ("train --learning-rate nan", "--learning-rate: expected"),
+        ("train --learning-rate inf", "--learning-rate: expected"),
+        ("train --seed -1", "--seed: expected a whole number from 0"),
+        ("train --task lung", "invalid choice: 'lung'"),
+        ("train --hospitals 5", "heart takes names, got 5"),
+        ("train --task diabetes --hospitals 3", "expected 4 to 10, got 3"),
+        ("train --task diabetes --hospitals 11", "expected 4 to 10, got 11"),
+        ("train --hospitals a,b", "at least 3 hospitals, got 2"),
+        ("train --hospitals a,,b,c", "different names between commas"),
+        ("train --hospitals a,b,c,a", "different names between commas"),
+        ("train --alpha 1", "--partition and --alpha are for diabetes"),
+        ("train --task diabetes --partition iid --alpha 1", "iid splits evenly"),
+        ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
+        ("train --round 1", "unrecognized arguments: --round"),
+        ("verify now", "unrecognized arguments: now"),
+        ("test --slow --slow-only", "not allowed with"),
+        ("trian", "invalid choice: 'trian'"),
+    ],
+)
+def test_a_wrong_option_is_named_and_ends_with_status_2(
+    line: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        commandline.parse(line.split())
+    assert stopped.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("test", ["-m", "not slow"]),
+        ("test --slow", []),
+        ("test --slow-only", ["-m", "slow"]),
+        (
+            "test -k shamir -x tests/crypto",
+            ["-m", "not slow", "-k", "shamir", "-x", "tests/crypto"],
+        ),
+        ("test --slow -m needs", ["-m", "needs"]),
+        ("test -- --help", ["-m", "not slow", "--help"]),
+    ],
+)
+def test_further_arguments_of_test_are_pytests(line: str, expected: list[str]) -> None:
+    command = start.pytest_command(Path("python"), commandline.parse(line.split()))
+    assert command == ["python", "-m", "pytest", *expected]
