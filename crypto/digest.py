@@ -1,0 +1,81 @@
+"""SHA-256 digests of models, updates and shares, and Merkle roots.
+
+Every digest starts with a label that carries a version, so that no two kinds of object can share a
+digest. `docs/formats.md` lists the layouts; `tests/vectors/digest.json` freezes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+import cbor2
+import numpy as np
+import numpy.typing as npt
+
+from crypto.context import Context, Item, canonical
+from crypto.errors import EncodingError
+
+MODEL_LABEL = "consilium/model/v1"
+UPDATE_LABEL = "consilium/update/v1"
+SHARE_LABEL = "consilium/share/v1"
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+
+def model_bytes(network: str, tensors: Tensors) -> bytes:
+    """The canonical bytes of a model: its network's name, then name, shape and data of each tensor.
+
+    Tensors keep the order of the mapping; data are little-endian float32 in C order. Raises
+    EncodingError for another type or for a value that is not finite.
+    """
+    items: list[Item] = [network]
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32:
+            raise EncodingError(f"expected float32 for {name}, got {tensor.dtype}")
+        if not np.isfinite(tensor).all():
+            raise EncodingError(f"expected finite values in {name}")
+        data = np.ascontiguousarray(tensor, dtype="<f4").tobytes()
+        items.append([name, [int(size) for size in tensor.shape], data])
+    return canonical(MODEL_LABEL, *items)
+
+
+def load_model(data: bytes) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
+    """Network and tensors of a model's canonical bytes. Raises EncodingError for anything else."""
+    try:
+        label, network, *items = cbor2.loads(data)
+        tensors = {
+            str(name): np.frombuffer(raw, dtype="<f4").astype(np.float32).reshape(shape)
+            for name, shape, raw in items
+        }
+        # Only the canonical bytes are the model: equal models have equal hashes.
+        genuine = label == MODEL_LABEL and model_bytes(network, tensors) == data
+    except (ValueError, TypeError, cbor2.CBORDecodeError) as error:
+        raise EncodingError(f"expected the bytes of a model: {error}") from error
+    if not genuine:
+        raise EncodingError("expected a model in its canonical form")
+    return network, tensors
+
+
+def update_digest(context: Context, hospital: str, salt: bytes, update: bytes) -> bytes:
+    """The salted digest of a hospital's encoded update: hiding while the salt is secret."""
+    return sha256(context.bind(UPDATE_LABEL, hospital, salt, update)).digest()
+
+
+def share_digest(context: Context, dealer: str, holder: str, salt: bytes, share: bytes) -> bytes:
+    """The salted digest of one holder's share, which the dealer commits to."""
+    return sha256(context.bind(SHARE_LABEL, dealer, holder, salt, share)).digest()
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The Merkle tree hash of RFC 6962, section 2.1, over the leaves in order.
+
+    Leaves and inner nodes are hashed under different first bytes, so neither passes for the other.
+    """
+    if not leaves:
+        return sha256(b"").digest()
+    if len(leaves) == 1:
+        return sha256(b"\x00" + leaves[0]).digest()
+    # The largest power of two that is smaller than the number of leaves.
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return sha256(b"\x01" + merkle_root(leaves[:split]) + merkle_root(leaves[split:])).digest()

@@ -1,0 +1,39 @@
+"""What can go wrong in `crypto`, one tree.
+
+CryptoError
+├── FieldError          a value that is no element of the field, or a wrong shape
+├── RangeError          a real that fixed point cannot hold: NaN, infinity, beyond the bound
+├── ShareError          shares that no polynomial of the agreed degree explains
+├── EnvelopeError       an envelope that does not open or is not its sender's
+└── EncodingError       bytes that are not in the agreed form
+"""
+
+from __future__ import annotations
+
+
+class CryptoError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class FieldError(CryptoError):
+    """A value outside the field, or arrays whose shapes do not fit."""
+
+
+class RangeError(CryptoError):
+    """A real number that fixed point cannot hold exactly enough."""
+
+
+class ShareError(CryptoError):
+    """Shares that do not lie on one polynomial, with more errors than can be corrected."""
+
+
+class EnvelopeError(CryptoError):
+    """An envelope that was altered, misdirected, replayed or signed by somebody else."""
+
+
+class SealError(EnvelopeError):
+    """An envelope that is signed by its sender and yet does not open."""
+
+
+class EncodingError(CryptoError):
+    """Bytes that do not follow the documented form."""
