@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Trainings} from "./Trainings.sol";
+
+/// @title A try at a round, as a state machine
+/// @notice Round 0 sums the data's statistics, rounds from 1 on sum updates. A round that was agreed
+/// to open is locked: another attempt could open another sum, and the difference of two sums would
+/// be somebody's update.
+abstract contract Attempts is Trainings {
+    enum State {
+        None,
+        Opened,
+        Submitting,
+        Revealing,
+        Checking,
+        Agreed,
+        Voting,
+        Finalised,
+        Failed
+    }
+
+    /// @dev Where a node stands; from NotJoined on it is out of the attempt.
+    enum Standing {
+        Absent,
+        In,
+        NotJoined,
+        Withheld,
+        LeftOut
+    }
+
+    enum Verdict {
+        None,
+        Accepted,
+        Refused
+    }
+
+    struct Key {
+        bytes32 training;
+        uint32 round;
+        uint32 attempt;
+    }
+
+    struct Round {
+        uint32 attempts;
+        bool locked;
+    }
+
+    struct Seat {
+        Standing standing;
+        bool opens;
+        bytes32 commitment;
+        bytes32 nonce;
+        bytes32 setHash;
+        bytes32 vote;
+        bytes receivingKey;
+    }
+
+    struct Submission {
+        bytes32 shareRoot;
+        bytes32 updateHash;
+        uint32 samples;
+        Verdict verdict;
+        uint64 weight;
+    }
+
+    struct Attempt {
+        State state;
+        uint8 joined;
+        uint8 revealed;
+        bool opens;
+        bytes32 modelIn;
+        bytes32 submissionsRoot;
+        bytes32 challenge;
+        bytes32 agreedHash;
+        bytes32 resultHash;
+        string reason;
+        address[] submitters;
+        mapping(address hospital => Submission) submissions;
+        mapping(address node => Seat) seats;
+        mapping(bytes32 choice => uint8) agreements;
+        mapping(bytes32 resultHash => uint8) votes;
+    }
+
+    mapping(bytes32 training => mapping(uint32 round => Round)) internal _rounds;
+    mapping(bytes32 training => mapping(uint32 round => mapping(uint32 attempt => Attempt))) private _attempts;
+
+    event AttemptAdvanced(
+        bytes32 indexed training, uint32 indexed round, uint32 indexed attempt, State state
+    );
+    event AttemptFailed(
+        bytes32 indexed training, uint32 indexed round, uint32 indexed attempt, string reason
+    );
+    event NodeLeftOut(
+        bytes32 indexed training, uint32 indexed round, address indexed node, uint32 attempt, Standing why
+    );
+
+    error WrongState(State expected, State actual);
+    error WrongRound(uint32 expected, uint32 actual);
+    error WrongAttempt(uint32 expected, uint32 actual);
+    error WrongModel(bytes32 expected, bytes32 actual);
+    error RoundLocked(uint32 round);
+
+    /// @notice Open the next attempt of the next round; the previous attempt of it must have failed.
+    /// @param modelIn The model that the hospitals start from: the training's current one.
+    function openAttempt(Key calldata key, bytes32 modelIn) external onlyCoordinator {
+        Training storage training = _requireOpen(key.training);
+        Round storage round = _rounds[key.training][key.round];
+        if (key.round != training.nextRound) revert WrongRound(training.nextRound, key.round);
+        if (round.locked) revert RoundLocked(key.round);
+        if (round.attempts > 0) {
+            State last = _attempts[key.training][key.round][round.attempts].state;
+            if (last != State.Failed) revert WrongState(State.Failed, last);
+        }
+        if (key.attempt != round.attempts + 1) revert WrongAttempt(round.attempts + 1, key.attempt);
+        if (modelIn != training.model) revert WrongModel(training.model, modelIn);
+        round.attempts = key.attempt;
+        _attempt(key).modelIn = modelIn;
+        _advance(key, State.Opened);
+    }
+
+    /// @notice Give an unfinished attempt up. A locked round stays locked.
+    function fail(Key calldata key, string calldata reason) external onlyCoordinator {
+        State state = _attempt(key).state;
+        if (!_running(state)) revert WrongState(State.Opened, state);
+        _fail(key, reason);
+    }
+
+    /// @notice End `training`; its running attempt, if there is one, fails for the same reason.
+    function endTraining(bytes32 training, string calldata reason) external onlyCoordinator {
+        uint32 next = _trainings[training].nextRound;
+        Key memory key = Key(training, next, _rounds[training][next].attempts);
+        if (_running(_attempt(key).state)) _fail(key, reason);
+        _end(training, reason);
+    }
+
+    function _attempt(Key memory key) internal view returns (Attempt storage) {
+        return _attempts[key.training][key.round][key.attempt];
+    }
+
+    function _requireState(Key memory key, State expected) internal view returns (Attempt storage attempt) {
+        attempt = _attempt(key);
+        if (attempt.state != expected) revert WrongState(expected, attempt.state);
+    }
+
+    function _advance(Key memory key, State state) internal {
+        _attempt(key).state = state;
+        emit AttemptAdvanced(key.training, key.round, key.attempt, state);
+    }
+
+    function _fail(Key memory key, string calldata reason) internal {
+        _requireShort(reason);
+        _attempt(key).reason = reason;
+        _advance(key, State.Failed);
+        emit AttemptFailed(key.training, key.round, key.attempt, reason);
+    }
+
+    function _leaveOut(Key memory key, address node, Standing why) internal {
+        _attempt(key).seats[node].standing = why;
+        emit NodeLeftOut(key.training, key.round, node, key.attempt, why);
+    }
+
+    function _running(State state) private pure returns (bool) {
+        return state != State.None && state < State.Finalised;
+    }
+}

@@ -1,0 +1,166 @@
+"""The contract's ABI put to use: calls, results, refusals and events as Python values.
+
+Names arrive in snake case, addresses as checksum strings, enums of the contract as ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.abi import (
+    collapse_if_tuple,
+    event_abi_to_log_topic,
+    function_abi_to_4byte_selector,
+)
+from eth_utils.address import to_checksum_address
+
+from contracts.artifact import load_artifact
+from contracts.errors import Refused
+from contracts.records import (
+    AttemptKey,
+    AttemptState,
+    LedgerEvent,
+    Role,
+    Standing,
+    Verdict,
+)
+
+ENUMS: Mapping[str, type[IntEnum]] = {
+    "enum Attempts.State": AttemptState,
+    "enum Attempts.Standing": Standing,
+    "enum Attempts.Verdict": Verdict,
+    "enum Parties.Role": Role,
+}
+# Solidity's own errors: require with a message, and a failed assertion or overflow.
+BUILT_IN = (
+    {"type": "error", "name": "Error", "inputs": [{"name": "message", "type": "string"}]},
+    {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
+)
+
+
+class Interface:
+    """Encodes for, and decodes from, the contract of `abi`."""
+
+    def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
+        self._functions = {one["name"]: one for one in abi if one["type"] == "function"}
+        self._events = {one["name"]: one for one in abi if one["type"] == "event"}
+        self._by_topic = {self.topic(name): one for name, one in self._events.items()}
+        errors = [one for one in abi if one["type"] == "error"]
+        self._errors = {_selector(one): one for one in (*errors, *BUILT_IN)}
+
+    def call_data(self, function: str, arguments: Sequence[object]) -> bytes:
+        """Return what a transaction or call of `function` carries.
+
+        Raises:
+            ValueError: the arguments do not fit its types.
+        """
+        abi = self._functions[function]
+        try:
+            return _selector(abi) + encode(_types(abi["inputs"]), arguments)
+        except (EncodingError, TypeError) as error:
+            raise ValueError(f"{function}: {error}") from error
+
+    def result(self, function: str, data: bytes) -> Any:
+        """Return what `function` returned: its value, or a tuple if there are several.
+
+        Raises:
+            ValueError: the data are not its result (as from an address without this contract).
+        """
+        outputs = self._functions[function]["outputs"]
+        try:
+            values = decode(_types(outputs), data)
+        except DecodingError as error:
+            raise ValueError(f"expected the result of {function}: {error}") from error
+        return values[0] if len(values) == 1 else values
+
+    def refusal(self, data: bytes) -> Refused:
+        """Return the custom error that `data` encodes; `Reverted` where it is none of ours."""
+        abi = self._errors.get(data[:4])
+        if abi is None:
+            return Refused("Reverted", {"data": data})
+        values = decode(_types(abi["inputs"]), data[4:])
+        return Refused(abi["name"], _named(abi["inputs"], values))
+
+    def topic(self, event: str) -> bytes:
+        """Return the first topic of `event`: 32 bytes."""
+        abi: Any = self._events[event]
+        return bytes(event_abi_to_log_topic(abi))
+
+    def indexed(self, event: str, values: Sequence[object]) -> list[str]:
+        """Return the topics of `event` with its first indexed arguments set to `values`."""
+        inputs = [one for one in self._events[event]["inputs"] if one["indexed"]]
+        words = [encode([one["type"]], [value]) for one, value in zip(inputs, values, strict=False)]
+        return ["0x" + word.hex() for word in (self.topic(event), *words)]
+
+    def event(self, log: Mapping[str, Any]) -> LedgerEvent:
+        """Return the event that a node's log holds.
+
+        Raises:
+            ValueError: it is no event of this contract.
+        """
+        topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+        abi = self._by_topic.get(topics[0]) if topics else None
+        if abi is None:
+            raise ValueError("expected an event of the contract, got another")
+        indexed = [one for one in abi["inputs"] if one["indexed"]]
+        plain = [one for one in abi["inputs"] if not one["indexed"]]
+        words = [
+            decode([one["type"]], topic)[0] for one, topic in zip(indexed, topics[1:], strict=True)
+        ]
+        data = decode(_types(plain), bytes.fromhex(log["data"][2:]))
+        values = {**_named(indexed, words), **_named(plain, data)}
+        return LedgerEvent(
+            name=abi["name"],
+            block=int(log["blockNumber"], 16),
+            transaction=log["transactionHash"],
+            index=int(log["logIndex"], 16),
+            training=values.get("training"),
+            key=_key(values),
+            values=MappingProxyType(values),
+        )
+
+
+@cache
+def federation() -> Interface:
+    """Return the interface of the committed contract."""
+    return Interface(load_artifact().abi)
+
+
+def _key(values: Mapping[str, Any]) -> AttemptKey | None:
+    if "attempt" not in values:
+        return None
+    return AttemptKey(values["training"], values["round"], values["attempt"])
+
+
+def _selector(abi: Any) -> bytes:
+    return bytes(function_abi_to_4byte_selector(abi))
+
+
+def _types(inputs: Sequence[Any]) -> list[str]:
+    return [collapse_if_tuple(one) for one in inputs]
+
+
+def _named(inputs: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
+    return {
+        _snake(one["name"]): _value(one, value) for one, value in zip(inputs, values, strict=True)
+    }
+
+
+def _value(abi: Mapping[str, Any], value: Any) -> Any:
+    if abi["type"] == "address":
+        return to_checksum_address(value)
+    if abi["type"] == "address[]":
+        return tuple(to_checksum_address(one) for one in value)
+    kind = ENUMS.get(abi.get("internalType", ""))
+    return value if kind is None else kind(value)
+
+
+def _snake(name: str) -> str:
+    return re.sub("([A-Z])", lambda match: "_" + match[1].lower(), name)

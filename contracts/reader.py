@@ -1,0 +1,237 @@
+"""What anybody may read of the federation's contract; `ledger` adds what an account may write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from contracts.errors import NotFound, RpcFailed, WrongChain
+from contracts.interface import federation
+from contracts.records import (
+    AttemptKey,
+    AttemptRecord,
+    AttemptState,
+    BlockHead,
+    JoinRecord,
+    LedgerEvent,
+    PartyRecord,
+    Role,
+    RoundRecord,
+    Standing,
+    SubmissionRecord,
+    TrainingRecord,
+    TrainingState,
+    Verdict,
+    Vote,
+)
+from contracts.rpc import Rpc
+
+# Blocks asked for at once; a node that finds that too many is asked for half.
+PAGE = 2_000
+
+
+class LedgerReader:
+    """The contract at `contract_address` on the chain at `rpc_url`.
+
+    Raises:
+        ChainUnreachable: nothing answers there.
+        WrongChain: there is no contract of ours at the address.
+    """
+
+    def __init__(self, rpc_url: str, contract_address: str) -> None:
+        self._rpc = Rpc(rpc_url)
+        self._interface = federation()
+        self.rpc_url = rpc_url
+        self.contract: str = to_checksum_address(contract_address)
+        self.chain_id = int(self._rpc.call("eth_chainId"), 16)
+        try:
+            self.coordinator: str = to_checksum_address(self._view("coordinator"))
+        except (ValueError, RpcFailed) as error:
+            raise WrongChain(
+                f"the federation's contract at {self.contract}", f"another or none ({error})"
+            ) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._rpc.close()
+
+    def find_party(self, account: str) -> PartyRecord | None:
+        """Return what is registered under `account`, or None."""
+        role, public_key = self._view("partyOf", account)
+        return PartyRecord(to_checksum_address(account), Role(role), public_key) if role else None
+
+    def training(self, training: bytes) -> TrainingRecord:
+        """Return a training's record.
+
+        Raises:
+            NotFound: it was never opened.
+        """
+        values = self._view("trainingOf", training)
+        if values[0] == 0:
+            raise NotFound(f"the training {training.hex()}")
+        state, threshold, quorum, next_round, config_hash, initial, model, statistics = values[:8]
+        hospitals, nodes, reason = values[8:]
+        return TrainingRecord(
+            training=training,
+            state=TrainingState(state),
+            config_hash=config_hash,
+            initial_model=initial,
+            model=model,
+            statistics=_set(statistics),
+            next_round=next_round,
+            threshold=threshold,
+            quorum=quorum,
+            hospitals=tuple(map(to_checksum_address, hospitals)),
+            nodes=tuple(map(to_checksum_address, nodes)),
+            reason=reason,
+        )
+
+    def round(self, training: bytes, round: int) -> RoundRecord:
+        """Return how often a round was tried; a round that never was has zero attempts."""
+        attempts, locked = self._view("roundOf", training, round)
+        return RoundRecord(attempts, locked)
+
+    def attempt(self, key: AttemptKey) -> AttemptRecord:
+        """Return an attempt's record.
+
+        Raises:
+            NotFound: it was never opened.
+        """
+        values = self._view("attemptOf", _key(key))
+        if values[0] == 0:
+            raise NotFound(f"attempt {key.attempt} at round {key.round} of {key.training.hex()}")
+        state, joined, revealed, submitted, opens, locked = values[:6]
+        model_in, root, challenge, agreed, result, reason = values[6:]
+        return AttemptRecord(
+            key=key,
+            state=AttemptState(state),
+            model_in=model_in,
+            joined=joined,
+            submitted=submitted,
+            revealed=revealed,
+            submissions_root=root,
+            challenge=_set(challenge),
+            agreed_hash=_set(agreed),
+            opens=opens,
+            result_hash=_set(result),
+            reason=reason,
+            locked=locked,
+        )
+
+    def find_submission(self, key: AttemptKey, hospital: str) -> SubmissionRecord | None:
+        """Return what `hospital` submitted, or None."""
+        record = _submission(hospital, self._view("submissionOf", _key(key), hospital))
+        return record if record.samples else None
+
+    def submissions(self, key: AttemptKey) -> tuple[SubmissionRecord, ...]:
+        """Return all submissions in the order in which they came."""
+        hospitals, values = self._view("submissionsOf", _key(key))
+        return tuple(map(_submission, hospitals, values))
+
+    def find_join(self, key: AttemptKey, node: str) -> JoinRecord | None:
+        """Return the seat of `node`, or None if it did not join."""
+        record = _join(node, self._view("seatOf", _key(key), node))
+        return record if any(record.nonce_commitment) else None
+
+    def joins(self, key: AttemptKey) -> tuple[JoinRecord, ...]:
+        """Return the seats of the nodes that joined, in the training's order of nodes."""
+        nodes, seats = self._view("seatsOf", _key(key))
+        records = map(_join, nodes, seats)
+        return tuple(record for record in records if any(record.nonce_commitment))
+
+    def votes(self, key: AttemptKey) -> tuple[Vote, ...]:
+        """Return the votes, in the training's order of nodes."""
+        return tuple(Vote(one.node, one.vote) for one in self.joins(key) if one.vote is not None)
+
+    def head(self) -> BlockHead:
+        """Return the last block."""
+        return _head(self._rpc.call("eth_getBlockByNumber", "latest", False))
+
+    def block(self, number: int) -> BlockHead:
+        """Return a block.
+
+        Raises:
+            NotFound: the chain is not that long.
+        """
+        block = self._rpc.call("eth_getBlockByNumber", hex(number), False)
+        if block is None:
+            raise NotFound(f"block {number}")
+        return _head(block)
+
+    def events(
+        self, training: bytes | None = None, from_block: int = 0, to_block: int | None = None
+    ) -> Iterator[LedgerEvent]:
+        """Yield the contract's events in the chain's order, both blocks included.
+
+        With `training`, only those of that training; without `to_block`, up to the head at the
+        time of the call.
+        """
+        last = self.head().number if to_block is None else to_block
+        topics = [] if training is None else [None, "0x" + training.hex()]
+        first, page = from_block, PAGE
+        while first <= last:
+            until = min(first + page - 1, last)
+            try:
+                logs = self._logs(topics, first, until)
+            except RpcFailed:
+                if page == 1:
+                    raise
+                page //= 2
+                continue
+            yield from map(self._interface.event, logs)
+            first = until + 1
+
+    def _logs(self, topics: list[Any], first: int, last: int | None) -> list[Any]:
+        wanted = {
+            "address": self.contract,
+            "topics": topics,
+            "fromBlock": hex(first),
+            "toBlock": "latest" if last is None else hex(last),
+        }
+        logs: list[Any] = self._rpc.call("eth_getLogs", wanted)
+        return logs
+
+    def _view(self, function: str, *arguments: object) -> Any:
+        data = self._interface.call_data(function, arguments)
+        call = {"to": self.contract, "data": "0x" + data.hex()}
+        answer = self._rpc.call("eth_call", call, "latest")
+        return self._interface.result(function, bytes.fromhex(answer[2:]))
+
+
+def _key(key: AttemptKey) -> tuple[bytes, int, int]:
+    return key.training, key.round, key.attempt
+
+
+def _set(value: bytes) -> bytes | None:
+    return value if any(value) else None
+
+
+def _submission(hospital: str, values: Any) -> SubmissionRecord:
+    share_root, update_hash, samples, verdict, weight = values
+    return SubmissionRecord(
+        to_checksum_address(hospital), share_root, update_hash, samples, Verdict(verdict), weight
+    )
+
+
+def _join(node: str, values: Any) -> JoinRecord:
+    standing, opens, commitment, nonce, set_hash, vote, receiving_key = values
+    return JoinRecord(
+        node=to_checksum_address(node),
+        standing=Standing(standing),
+        nonce_commitment=commitment,
+        receiving_key=receiving_key,
+        nonce=_set(nonce),
+        agreed=(set_hash, opens) if any(set_hash) else None,
+        vote=_set(vote),
+    )
+
+
+def _head(block: Any) -> BlockHead:
+    return BlockHead(
+        number=int(block["number"], 16),
+        hash=bytes.fromhex(block["hash"][2:]),
+        parent=bytes.fromhex(block["parentHash"][2:]),
+        timestamp=int(block["timestamp"], 16),
+    )

@@ -1,0 +1,244 @@
+"""What the ledger holds, as frozen values.
+
+Hashes, nonces and identifiers of trainings are 32 bytes; a hash that is not set yet is None.
+Accounts are checksummed "0x..." strings. Enum values equal the contract's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+# Bytes of a reason that the contract takes (Trainings.sol).
+MOST_REASON = 1024
+
+
+class Role(IntEnum):
+    """What an account is registered as; NONE stands in refusals only."""
+
+    NONE = 0
+    HOSPITAL = 1
+    NODE = 2
+
+
+class TrainingState(IntEnum):
+    """A training is open until the coordinator ends it."""
+
+    OPEN = 1
+    ENDED = 2
+
+
+class AttemptState(IntEnum):
+    """The steps of an attempt, in order; FAILED can follow any but FINALISED.
+
+    NONE, an attempt that was never opened, stands in refusals only.
+    """
+
+    NONE = 0
+    OPENED = 1
+    SUBMITTING = 2
+    REVEALING = 3
+    CHECKING = 4
+    AGREED = 5
+    VOTING = 6
+    FINALISED = 7
+    FAILED = 8
+
+
+class Standing(IntEnum):
+    """Where a node stands in an attempt; from NOT_JOINED on it is out of it."""
+
+    ABSENT = 0
+    IN = 1
+    NOT_JOINED = 2
+    WITHHELD = 3
+    LEFT_OUT = 4
+
+
+class Verdict(IntEnum):
+    """What the published set says about a submission."""
+
+    NONE = 0
+    ACCEPTED = 1
+    REFUSED = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AttemptKey:
+    """One try at a round: round 0 is the sum of the statistics, rounds from 1 on are updates."""
+
+    training: bytes
+    round: int
+    attempt: int
+
+    def __post_init__(self) -> None:
+        if len(self.training) != 32:
+            raise ValueError(f"training: expected 32 bytes, got {len(self.training)}")
+        if not 0 <= self.round < 2**32 or not 1 <= self.attempt < 2**32:
+            raise ValueError(
+                f"expected 0 <= round and 1 <= attempt, both below 2^32, "
+                f"got {self.round} and {self.attempt}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a transaction stands on the chain."""
+
+    transaction: str
+    block: int
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """A block's place in the chain; hashes are 32 bytes, the timestamp is in seconds (UTC)."""
+
+    number: int
+    hash: bytes
+    parent: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRecord:
+    """A registered account; the key is an uncompressed P-256 point of 65 bytes."""
+
+    account: str
+    role: Role
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """A training; `model` is the last finalised one, `statistics` the result of round 0."""
+
+    training: bytes
+    state: TrainingState
+    config_hash: bytes
+    initial_model: bytes
+    model: bytes
+    statistics: bytes | None
+    next_round: int
+    threshold: int
+    quorum: int
+    hospitals: tuple[str, ...]
+    nodes: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecord:
+    """How often a round was tried; a locked one can never be tried again."""
+
+    attempts: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """An attempt; `locked` is the round's, `reason` tells why it failed."""
+
+    key: AttemptKey
+    state: AttemptState
+    model_in: bytes
+    joined: int
+    submitted: int
+    revealed: int
+    submissions_root: bytes
+    challenge: bytes | None
+    agreed_hash: bytes | None
+    opens: bool
+    result_hash: bytes | None
+    reason: str
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRecord:
+    """What a hospital submitted; `weight` is the published one, 0 unless accepted."""
+
+    hospital: str
+    share_root: bytes
+    update_hash: bytes
+    samples: int
+    verdict: Verdict
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRecord:
+    """A node's seat in an attempt; `agreed` is the (set hash, opens) it signed."""
+
+    node: str
+    standing: Standing
+    nonce_commitment: bytes
+    receiving_key: bytes
+    nonce: bytes | None
+    agreed: tuple[bytes, bool] | None
+    vote: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A node's vote for the hash of a result."""
+
+    node: str
+    result_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A hospital and a node that contradict each other about a share."""
+
+    hospital: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedSet:
+    """What a quorum of nodes agrees on before anything is opened.
+
+    `opens` False ends the attempt without locking its round; `reason` then says why.
+    `weights` stand in the order of `accepted`. What the contract could never publish is refused
+    here, before a node signs it.
+    """
+
+    submissions_root: bytes
+    opens: bool
+    accepted: tuple[str, ...]
+    weights: tuple[int, ...]
+    refused: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.submissions_root) != 32:
+            raise ValueError(f"root: expected 32 bytes, got {len(self.submissions_root)}")
+        if len(self.accepted) != len(self.weights):
+            raise ValueError(
+                f"expected a weight for each of {len(self.accepted)} accepted, "
+                f"got {len(self.weights)}"
+            )
+        if len(self.reason.encode()) > MOST_REASON:
+            raise ValueError(
+                f"reason: expected at most {MOST_REASON} bytes, got {len(self.reason.encode())}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEvent:
+    """An event of the contract; `key` is None where it concerns no attempt.
+
+    `values` holds all its arguments by name (snake case), enums as integers.
+    """
+
+    name: str
+    block: int
+    transaction: str
+    index: int
+    training: bytes | None
+    key: AttemptKey | None
+    values: Mapping[str, object]

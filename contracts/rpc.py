@@ -1,0 +1,73 @@
+"""JSON-RPC to a chain over HTTP, with errors of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import Session
+from requests.exceptions import RequestException
+from web3 import HTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from contracts.errors import ChainUnreachable, RpcFailed
+
+DEADLINE = 30.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Rpc:
+    """One node at `url`; `deadline` is in seconds a request. Connects with the first request."""
+
+    def __init__(self, url: str, deadline: float = DEADLINE) -> None:
+        self.url = url
+        options: dict[str, Any] = {"timeout": deadline}
+        if urlsplit(url).hostname in LOOPBACK:
+            # A proxy of the environment could not reach this machine's own ports.
+            options["proxies"] = {"http": ""}
+        self._session = Session()
+        # A request is repeated by whoever knows that it may be, never by the transport.
+        self._provider = HTTPProvider(
+            url, options, self._session, exception_retry_configuration=None
+        )
+
+    def __enter__(self) -> Rpc:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Return the result of `method`.
+
+        Raises:
+            ChainUnreachable: nothing answers, or the answer is no JSON-RPC.
+            RpcFailed: the node answers with an error.
+        """
+        try:
+            response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+        except (RequestException, Web3Exception, ValueError) as error:
+            raise ChainUnreachable(self.url, f"{type(error).__name__}: {error}") from error
+        problem = response.get("error") if isinstance(response, dict) else None
+        if problem is not None:
+            raise _failed(method, problem)
+        if not isinstance(response, dict) or "result" not in response:
+            raise ChainUnreachable(self.url, "its answer is no JSON-RPC")
+        return response["result"]
+
+    def close(self) -> None:
+        """Close the connection of the thread that made this client."""
+        self._session.close()
+
+
+def _failed(method: str, error: Any) -> RpcFailed:
+    if not isinstance(error, dict):
+        return RpcFailed(method, 0, str(error))
+    data = error.get("data")
+    return RpcFailed(
+        method,
+        int(error.get("code", 0)),
+        str(error.get("message", "")),
+        data if isinstance(data, str) and data.startswith("0x") else None,
+    )

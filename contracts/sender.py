@@ -1,0 +1,141 @@
+"""Transactions of one account, each sent once in effect.
+
+A transaction is first run as a call on the pending state. The contract refuses everything twice,
+so a refusal may mean that the very same transaction went through before (sent, and crashed before
+the receipt was read): then its event is on the chain, and its receipt is the answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from contracts.errors import ChainUnreachable, Refused, RpcFailed
+from contracts.interface import Interface
+from contracts.records import Receipt
+from contracts.rpc import Rpc
+
+# The costliest call, a published set of 64 hospitals and 1024 disputes, stays below it, and
+# Ganache's blocks (30 million) above.
+GAS = 12_000_000
+RECEIPT_DEADLINE = 120.0
+# How often another transaction may come between a call and its transaction.
+TRIES = 8
+# Refusals of the sender himself: whatever is on the chain already is not his.
+NOT_HIS = frozenset({"NotCoordinator", "NotYourself", "NotOfThisTraining"})
+
+
+class Sender:
+    """Signs with `private_key` for the chain `chain_id` and sends through `rpc`."""
+
+    def __init__(self, rpc: Rpc, interface: Interface, chain_id: int, private_key: Any) -> None:
+        self._rpc = rpc
+        self._interface = interface
+        self._chain_id = chain_id
+        self._account: LocalAccount = Account.from_key(private_key)
+        self._gas_price: int | None = None
+        self._lock = Lock()
+        self.account: str = self._account.address
+
+    def send_once(
+        self, contract: str, data: bytes, find_done: Callable[[], Receipt | None]
+    ) -> Receipt:
+        """Send `data` to `contract` unless `find_done` finds it done already.
+
+        Raises:
+            Refused: the contract refuses, and `find_done` finds nothing.
+            ChainUnreachable: nothing answers; calling again later is safe.
+            RpcFailed: the node does not take the transaction.
+        """
+        with self._lock:
+            for _ in range(TRIES):
+                refusal = self._try(contract, data)
+                if refusal is not None:
+                    done = None if refusal.reason in NOT_HIS else find_done()
+                    if done is None:
+                        raise refusal
+                    return done
+                receipt = self._send({"to": contract, "data": data})
+                # A transaction that fails after its call passed was overtaken: look again.
+                if receipt is not None and int(receipt["status"], 16) == 1:
+                    return receipt_of(receipt)
+        raise Refused("Overtaken", {"tries": TRIES})
+
+    def deploy(self, bytecode: bytes) -> str:
+        """Create a contract and return its address.
+
+        Raises:
+            Refused: its constructor, or the chain's gas limit, forbids it.
+        """
+        with self._lock:
+            for _ in range(TRIES):
+                receipt = self._send({"data": bytecode})
+                if receipt is not None:
+                    if int(receipt["status"], 16) != 1:
+                        raise Refused("NotCreated", {"transaction": receipt["transactionHash"]})
+                    return str(receipt["contractAddress"])
+        raise Refused("Overtaken", {"tries": TRIES})
+
+    def _try(self, contract: str, data: bytes) -> Refused | None:
+        call = {"from": self.account, "to": contract, "data": _hex(data), "gas": hex(GAS)}
+        try:
+            self._rpc.call("eth_call", call, "pending")
+        except RpcFailed as error:
+            if error.data is None:
+                raise
+            return self._interface.refusal(bytes.fromhex(error.data[2:]))
+        return None
+
+    def _send(self, fields: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the receipt, or None when another transaction took the nonce."""
+        if self._gas_price is None:
+            self._gas_price = int(self._rpc.call("eth_gasPrice"), 16)
+        nonce = int(self._rpc.call("eth_getTransactionCount", self.account, "pending"), 16)
+        signed = self._account.sign_transaction(
+            {
+                **fields,
+                "nonce": nonce,
+                "gas": GAS,
+                "gasPrice": self._gas_price,
+                "value": 0,
+                "chainId": self._chain_id,
+            }
+        )
+        try:
+            transaction = self._rpc.call("eth_sendRawTransaction", _hex(signed.raw_transaction))
+        except RpcFailed as error:
+            if "nonce" in error.message.lower():
+                return None
+            raise
+        return self._await(transaction)
+
+    def _await(self, transaction: str) -> dict[str, Any]:
+        end = time.monotonic() + RECEIPT_DEADLINE
+        pause = 0.005
+        while time.monotonic() < end:
+            receipt: dict[str, Any] | None = self._rpc.call(
+                "eth_getTransactionReceipt", transaction
+            )
+            if receipt is not None:
+                return receipt
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        raise ChainUnreachable(self._rpc.url, f"{transaction} was not mined in time")
+
+
+def receipt_of(receipt: dict[str, Any]) -> Receipt:
+    """Return a node's receipt as ours."""
+    return Receipt(
+        transaction=receipt["transactionHash"],
+        block=int(receipt["blockNumber"], 16),
+        gas=int(receipt["gasUsed"], 16),
+    )
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
