@@ -1,0 +1,111 @@
+"""`run.py` and `run.py train`: run secure rounds, or resume those that were interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from app.cli.console import StepLines, print_training, progress
+from app.errors import BusyError
+from app.services.federation import Federation, open_federation
+from app.services.results import training_document
+from app.services.trainings import TrainingRequest, Trainings
+from config import Settings
+
+LOCK = "training.lock"
+
+
+def start(args: argparse.Namespace) -> int:
+    """The main job: train unless that was done, say where everything lies."""
+    with _prepared() as federation:
+        trainings = Trainings(federation)
+        done = trainings.find_finished()
+        if done is None or trainings.find_unfinished() is not None:
+            return _train(trainings, federation, args)
+        progress().print("The federation has a trained model; `run.py train` trains another.")
+        print_training(training_document(federation.database, done))
+        _say_where(federation)
+        return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Run a training; the exit status is 1 when it ended early."""
+    with _prepared() as federation:
+        return _train(Trainings(federation), federation, args)
+
+
+def _train(trainings: Trainings, federation: Federation, args: argparse.Namespace) -> int:
+    plan = trainings.plan(_request(args))
+    identifier = trainings.find_unfinished()
+    if identifier is not None:
+        kept = trainings.plan_of(identifier)
+        progress().print(f"Resuming the training {identifier[:12]}, which was interrupted.")
+        ending = trainings.run(identifier, StepLines(kept.rounds))
+        if kept != plan:
+            progress().print("It is over; now the training that you asked for.")
+            identifier = None
+    if identifier is None:
+        identifier = trainings.start(plan)
+        ending = trainings.run(identifier, StepLines(plan.rounds))
+    document = training_document(federation.database, identifier)
+    if args.json:
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        print_training(document)
+        _say_where(federation)
+    return 0 if ending.finished else 1
+
+
+def _request(args: argparse.Namespace) -> TrainingRequest:
+    return TrainingRequest(
+        task=args.task,
+        hospitals=args.hospitals,
+        partition=args.partition,
+        alpha=args.alpha,
+        rounds=args.rounds,
+        local_epochs=args.local_epochs,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+    )
+
+
+@contextmanager
+def _prepared() -> Iterator[Federation]:
+    """The federation, with the right to train in it. Raises BusyError when another has it."""
+    settings = Settings()
+    settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(settings.instance_dir / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BusyError(
+            f"another process is training in {settings.instance_dir}: wait until it is done"
+        ) from error
+    with lock, open_federation(settings) as federation:
+        yield federation
+
+
+def _say_where(federation: Federation) -> None:
+    folder = _shown(federation.settings.instance_dir)
+    kind = federation.endpoint.kind
+    chain = f"{folder}/chain.db" if kind == "embedded" else federation.endpoint.url
+    lines = [
+        f"Database   {federation.settings.database_url or f'{folder}/consilium.db'}",
+        f"Chain      {chain}, contract {federation.ledger.contract}",
+        f"Parties    {folder}/parties (each with its keys and its own state)",
+        "Check      python3 run.py verify",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _shown(folder: Path) -> str:
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)

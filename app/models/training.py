@@ -1,0 +1,158 @@
+"""A training as the coordinator knows it: public values and sealed envelopes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import HASH, NAME, Base, Bytes, Moment, now
+
+
+class TrainingRow(Base):
+    """A training: its plan, where it is recorded, how far it came and what came out."""
+
+    __tablename__ = "trainings"
+
+    id: Mapped[str] = mapped_column(String(HASH), primary_key=True)
+    task: Mapped[str] = mapped_column(String(NAME))
+    network: Mapped[str] = mapped_column(String(NAME))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    rounds: Mapped[int] = mapped_column(Integer)
+    plan: Mapped[str] = mapped_column(Text)
+    plan_sha256: Mapped[str] = mapped_column(String(HASH))
+    initial_sha256: Mapped[str] = mapped_column(String(HASH))
+    deployment_id: Mapped[int] = mapped_column(ForeignKey("deployments.id"))
+    state: Mapped[str] = mapped_column(String(20), default="running", index=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    statistics_sha256: Mapped[str | None] = mapped_column(String(HASH))
+    model_sha256: Mapped[str | None] = mapped_column(String(HASH))
+    accuracy: Mapped[float | None] = mapped_column(Float)
+    balanced_accuracy: Mapped[float | None] = mapped_column(Float)
+    plain_accuracy: Mapped[float | None] = mapped_column(Float)
+    started_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    attempts: Mapped[list[AttemptRow]] = relationship(
+        back_populates="training", order_by="(AttemptRow.round, AttemptRow.number)"
+    )
+
+
+class AttemptRow(Base):
+    """A try at a round. `state` is open, finalised or failed."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (UniqueConstraint("training_id", "round", "number"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    training_id: Mapped[str] = mapped_column(ForeignKey("trainings.id"), index=True)
+    round: Mapped[int] = mapped_column(Integer)
+    number: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(20), default="open")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    set_sha256: Mapped[str | None] = mapped_column(String(HASH))
+    result_sha256: Mapped[str | None] = mapped_column(String(HASH))
+    started_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    training: Mapped[TrainingRow] = relationship(back_populates="attempts")
+    submissions: Mapped[list[SubmissionRow]] = relationship(order_by="SubmissionRow.id")
+    votes: Mapped[list[VoteRow]] = relationship(order_by="VoteRow.node")
+    faults: Mapped[list[FaultRow]] = relationship(order_by="FaultRow.id")
+    steps: Mapped[list[StepRow]] = relationship(order_by="StepRow.id")
+    evaluations: Mapped[list[EvaluationRow]] = relationship(order_by="EvaluationRow.id")
+
+
+class StepRow(Base):
+    """A finished step of an attempt and what it cost."""
+
+    __tablename__ = "steps"
+    __table_args__ = (UniqueConstraint("attempt_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    name: Mapped[str] = mapped_column(String(NAME))
+    seconds: Mapped[float] = mapped_column(Float)
+    messages: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(Integer)
+
+
+class SubmissionRow(Base):
+    """A hospital's commitment on the ledger. `weight` is set once it is accepted."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (UniqueConstraint("attempt_id", "hospital"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    hospital: Mapped[str] = mapped_column(String(NAME))
+    samples: Mapped[int] = mapped_column(Integer)
+    share_root: Mapped[str] = mapped_column(String(HASH))
+    update_sha256: Mapped[str] = mapped_column(String(HASH))
+    transaction: Mapped[str] = mapped_column(String(66))
+    weight: Mapped[int | None] = mapped_column(Integer)
+    verdict: Mapped[str] = mapped_column(String(20), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class VoteRow(Base):
+    """A node's vote for the hash of a result."""
+
+    __tablename__ = "votes"
+    __table_args__ = (UniqueConstraint("attempt_id", "node"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    node: Mapped[str] = mapped_column(String(NAME))
+    result_sha256: Mapped[str] = mapped_column(String(HASH))
+    transaction: Mapped[str] = mapped_column(String(66))
+
+
+class FaultRow(Base):
+    """A party that did not do its part, and why."""
+
+    __tablename__ = "faults"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    party: Mapped[str] = mapped_column(String(NAME))
+    step: Mapped[str] = mapped_column(String(NAME))
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class MessageRow(Base):
+    """A message of a party, as it was first received. Envelopes in it are sealed."""
+
+    __tablename__ = "messages"
+    __table_args__ = (UniqueConstraint("attempt_id", "kind", "sender"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    sender: Mapped[str] = mapped_column(String(NAME))
+    body: Mapped[bytes] = mapped_column(Bytes)
+    body_sha256: Mapped[str] = mapped_column(String(HASH))
+
+
+class ResultRow(Base):
+    """The federation's statistics or a global model, under the SHA-256 of its canonical bytes."""
+
+    __tablename__ = "results"
+
+    sha256: Mapped[str] = mapped_column(String(HASH), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    body: Mapped[bytes] = mapped_column(Bytes)
+
+
+class EvaluationRow(Base):
+    """A hospital's confusion matrix (truth by prediction) of a round's model on its test rows."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (UniqueConstraint("attempt_id", "hospital"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    hospital: Mapped[str] = mapped_column(String(NAME))
+    confusion: Mapped[Any] = mapped_column(JSON)

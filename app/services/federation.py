@@ -1,0 +1,129 @@
+"""The installation's federation: chain, contract, and the parties with their keys and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from app.database import Database
+from app.errors import SetupError
+from app.models import DeploymentRow, PartyRow
+from app.services.keys import Keys, load_or_create
+from config import Settings
+from contracts.chain import ChainEndpoint, connect, fund
+from contracts.errors import WrongChain
+from contracts.ledger import Ledger
+from contracts.records import Role
+from contracts.rpc import Rpc
+from fl.plan import Member
+
+COORDINATOR = "Coordinator"
+HOSPITAL = "hospital"
+NODE = "node"
+_ROLES = {HOSPITAL: Role.HOSPITAL, NODE: Role.NODE}
+
+
+@dataclass(frozen=True)
+class Federation:
+    """What a training needs of the installation."""
+
+    settings: Settings
+    database: Database
+    endpoint: ChainEndpoint
+    ledger: Ledger
+    deployment: int
+
+    def ledger_of(self, keys: Keys) -> Ledger:
+        """The contract as this party's account sees it."""
+        return Ledger(self.endpoint.url, self.ledger.contract, keys.chain)
+
+    def reader(self) -> Ledger:
+        """The contract without an account: it can be read, not written."""
+        return Ledger(self.endpoint.url, self.ledger.contract)
+
+    def keys(self, name: str) -> Keys:
+        """The keys of a party, created on first use."""
+        return load_or_create(self.settings.instance_dir / "parties", name)
+
+    def node_names(self) -> list[str]:
+        """The aggregator nodes of this installation."""
+        return [f"Node {number}" for number in range(1, self.settings.nodes + 1)]
+
+    def enrol(self, names: Sequence[str], role: str) -> tuple[Member, ...]:
+        """The parties as members of a plan: keys made, account funded and registered, once each."""
+        keys = [self.keys(name) for name in names]
+        fund(self.endpoint, [one.account for one in keys])
+        members = []
+        for one in keys:
+            self.ledger.register(one.account, _ROLES[role], one.public_key)
+            members.append(Member(one.name, one.account, one.public_key.hex()))
+        self._note(members, role)
+        return tuple(members)
+
+    def _note(self, members: Sequence[Member], role: str) -> None:
+        with self.database.transaction() as session:
+            for member in members:
+                row = session.scalars(select(PartyRow).filter_by(name=member.name)).one_or_none()
+                row = row or PartyRow(name=member.name)
+                row.role, row.account = role, member.account
+                row.public_key = member.public_key
+                session.add(row)
+
+
+@contextmanager
+def open_federation(settings: Settings) -> Iterator[Federation]:
+    """Database migrated, chain reached, contract deployed; closed again at the end.
+
+    Raises ChainUnreachable, and SetupError when the chain does not hold this installation's
+    contract.
+    """
+    settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database)
+    try:
+        database.migrate()
+        folder = settings.instance_dir
+        with connect(folder, rpc_url=settings.chain_rpc_url) as endpoint:
+            keys = load_or_create(folder / "parties", COORDINATOR)
+            fund(endpoint, [keys.account])
+            ledger, deployment = _deployed(database, endpoint, keys)
+            try:
+                yield Federation(settings, database, endpoint, ledger, deployment)
+            finally:
+                ledger.close()
+    finally:
+        database.close()
+
+
+def _deployed(database: Database, endpoint: ChainEndpoint, keys: Keys) -> tuple[Ledger, int]:
+    """The installation's contract on this chain, deployed on the first use of the chain."""
+    with Rpc(endpoint.url) as rpc:
+        genesis = rpc.call("eth_getBlockByNumber", "0x0", False)["hash"].removeprefix("0x")
+    with database.transaction() as session:
+        row = session.scalars(select(DeploymentRow).filter_by(genesis_hash=genesis)).one_or_none()
+        if row is None:
+            ledger = Ledger.deploy(endpoint.url, keys.chain)
+            row = DeploymentRow(
+                chain_id=endpoint.chain_id,
+                chain_kind=endpoint.kind,
+                genesis_hash=genesis,
+                contract=ledger.contract,
+            )
+            session.add(row)
+            session.flush()
+            return ledger, row.id
+    try:
+        ledger = Ledger(endpoint.url, row.contract, keys.chain)
+    except WrongChain as error:
+        raise SetupError(
+            f"the chain at {endpoint.url} lost the contract {row.contract}: it was reset. "
+            "Restore its data, or start over with another CONSILIUM_INSTANCE folder"
+        ) from error
+    if ledger.coordinator != keys.account:
+        raise SetupError(
+            f"the contract {row.contract} belongs to {ledger.coordinator}, "
+            f"this installation's coordinator is {keys.account}"
+        )
+    return ledger, row.id

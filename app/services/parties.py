@@ -1,0 +1,45 @@
+"""The parties of a training in this process, each with its own keys, account, folder and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from app.services.federation import Federation
+from app.services.keys import party_folder
+from app.stores.party_files import PartyFiles
+from fl.datasets import Table
+from fl.hospital import Hospital
+from fl.node import Node
+from fl.party import Identity, Party
+from fl.plan import Plan
+
+
+def load_tables(plan: Plan) -> dict[str, Table]:
+    """Each hospital's rows, by name."""
+    tables = plan.data.load(plan.partition)
+    return {member.name: tables[member.name] for member in plan.hospitals}
+
+
+@contextmanager
+def assembled(
+    federation: Federation, plan: Plan, training: bytes, tables: Mapping[str, Table]
+) -> Iterator[Mapping[str, Party]]:
+    """The parties by name; their connections to the chain are closed at the end."""
+    parties: dict[str, Party] = {}
+    root = federation.settings.instance_dir / "parties"
+    try:
+        for member in (*plan.hospitals, *plan.nodes):
+            keys = federation.keys(member.name)
+            identity = Identity(member.name, keys.signing)
+            ledger = federation.ledger_of(keys)
+            store = PartyFiles(party_folder(root, member.name) / "state")
+            if member.name in tables:
+                table = tables[member.name]
+                parties[member.name] = Hospital(identity, plan, training, ledger, store, table)
+            else:
+                parties[member.name] = Node(identity, plan, training, ledger, store)
+        yield parties
+    finally:
+        for party in parties.values():
+            party.ledger.close()

@@ -1,0 +1,215 @@
+"""Trainings: start one, run it or resume it, note what came out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from app.errors import RequestError
+from app.models import AttemptRow, TrainingRow
+from app.models.base import now
+from app.services.federation import HOSPITAL, NODE, Federation
+from app.services.parties import assembled, load_tables
+from app.stores.rounds import FINALISED, Rounds
+from fl.aggregates import result_digest
+from fl.channel import Channel
+from fl.datasets import Partition, SplitRule, Table, get_task
+from fl.engines.in_process import InProcess
+from fl.errors import FlError
+from fl.experiments.unshared import train_unshared
+from fl.federated_training import Ending, FederatedTraining, open_training
+from fl.plan import Plan
+from fl.round import Watcher
+from fl.training import LocalSettings, accuracy, balanced_accuracy
+
+RUNNING = "running"
+FINISHED = "finished"
+FAILED = "failed"
+
+DEFAULT_SEED = 7
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What a person asks for; None means the task's default.
+
+    `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
+    """
+
+    task: str = "heart"
+    hospitals: tuple[str, ...] | int | None = None
+    partition: Literal["dirichlet", "iid"] | None = None
+    alpha: float | None = None
+    rounds: int | None = None
+    local_epochs: int | None = None
+    learning_rate: float | None = None
+    seed: int = DEFAULT_SEED
+
+
+class Trainings:
+    """The trainings of one federation."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation = federation
+        self._database = federation.database
+
+    def plan(self, request: TrainingRequest) -> Plan:
+        """The plan for a request; enrols its parties. Raises RequestError."""
+        try:
+            return self._plan(request)
+        except FlError as error:
+            raise RequestError(str(error)) from error
+
+    def start(self, plan: Plan) -> str:
+        """Note a new training; its identifier, 64 hex digits."""
+        identifier = secrets.token_hex(32)
+        row = TrainingRow(
+            id=identifier,
+            task=plan.task,
+            network=plan.network,
+            seed=plan.seed,
+            rounds=plan.rounds,
+            plan=plan.to_json(),
+            plan_sha256=plan.digest().hex(),
+            initial_sha256=result_digest(plan.initial_model()).hex(),
+            deployment_id=self._federation.deployment,
+        )
+        with self._database.transaction() as session:
+            session.add(row)
+        return identifier
+
+    def find_unfinished(self) -> str | None:
+        """The identifier of the training that was interrupted, or None."""
+        with self._database.transaction() as session:
+            query = select(TrainingRow.id).filter_by(
+                state=RUNNING, deployment_id=self._federation.deployment
+            )
+            return session.scalars(query.order_by(TrainingRow.started_at)).first()
+
+    def find_finished(self) -> str | None:
+        """The identifier of the latest finished training, or None."""
+        with self._database.transaction() as session:
+            query = select(TrainingRow.id).filter_by(state=FINISHED)
+            return session.scalars(query.order_by(TrainingRow.ended_at.desc())).first()
+
+    def run(self, identifier: str, watch: Watcher) -> Ending:
+        """Run a training to its end, or resume it where it was interrupted."""
+        plan = self.plan_of(identifier)
+        training = bytes.fromhex(identifier)
+        open_training(plan, training, self._federation.ledger)
+        tables = load_tables(plan)
+        store = Rounds(self._database, training)
+        ledger = self._federation.ledger
+        with assembled(self._federation, plan, training, tables) as parties:
+            channel = Channel(InProcess(parties))
+            ending = FederatedTraining(plan, training, ledger, channel, store, watch).run()
+        self._conclude(identifier, plan, tables, ending)
+        return ending
+
+    def plan_of(self, identifier: str) -> Plan:
+        """The plan of a training. Raises RequestError when there is no such training."""
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, identifier)
+            if row is None:
+                raise RequestError(f"expected a training of this installation, got {identifier}")
+            return Plan.from_json(row.plan)
+
+    def _plan(self, request: TrainingRequest) -> Plan:
+        task = get_task(request.task)
+        partition = _partition(task.partition, request)
+        available = tuple(task.load(partition))
+        names = _chosen(available, request.hospitals)
+        defaults = task.defaults
+        settings = self._federation.settings
+        return Plan(
+            task=task.name,
+            partition=partition,
+            split=SplitRule(),
+            network=defaults.network,
+            rounds=request.rounds or defaults.rounds,
+            local=LocalSettings(
+                epochs=request.local_epochs or defaults.local_epochs,
+                batch_size=defaults.batch_size,
+                learning_rate=request.learning_rate or defaults.learning_rate,
+                norm_bound=defaults.norm_bound,
+                class_weighted=defaults.class_weighted,
+            ),
+            seed=request.seed,
+            hospitals=self._federation.enrol(names, HOSPITAL),
+            nodes=self._federation.enrol(self._federation.node_names(), NODE),
+            threshold=settings.threshold,
+        )
+
+    def _conclude(
+        self, identifier: str, plan: Plan, tables: Mapping[str, Table], ending: Ending
+    ) -> None:
+        record = self._federation.ledger.training(bytes.fromhex(identifier))
+        weights = self._accepted(identifier)
+        plain = accuracy(train_unshared(plan, tables, weights)) if len(weights) > 1 else None
+        with self._database.transaction() as session:
+            row = session.get_one(TrainingRow, identifier)
+            confusion = _pooled(row.attempts)
+            row.state = FINISHED if ending.finished else FAILED
+            row.reason = ending.reason
+            row.statistics_sha256 = record.statistics.hex() if record.statistics else None
+            row.model_sha256 = record.model.hex()
+            row.plain_accuracy = plain
+            if confusion is not None:
+                row.accuracy = accuracy(confusion)
+                row.balanced_accuracy = balanced_accuracy(confusion)
+            row.ended_at = now()
+
+    def _accepted(self, identifier: str) -> list[dict[str, int]]:
+        """Hospitals and weights of each finalised round, in order."""
+        with self._database.transaction() as session:
+            row = session.get_one(TrainingRow, identifier)
+            return [
+                {s.hospital: s.weight for s in attempt.submissions if s.weight is not None}
+                for attempt in row.attempts
+                if attempt.state == FINALISED
+            ]
+
+
+def _partition(default: Partition, request: TrainingRequest) -> Partition:
+    if default.kind == "natural":
+        if request.partition or request.alpha or isinstance(request.hospitals, int):
+            raise RequestError(
+                f"the hospitals of {request.task} are given by its source: choose them by name"
+            )
+        return default
+    if isinstance(request.hospitals, tuple):
+        raise RequestError(f"{request.task} is dealt to hospitals: give their number")
+    return Partition(
+        kind=request.partition or default.kind,
+        hospitals=default.hospitals if request.hospitals is None else request.hospitals,
+        alpha=default.alpha if request.alpha is None else request.alpha,
+        seed=request.seed,
+    )
+
+
+def _chosen(available: tuple[str, ...], asked: tuple[str, ...] | int | None) -> list[str]:
+    if not isinstance(asked, tuple):
+        return list(available)
+    unknown = [name for name in asked if name not in available]
+    if unknown:
+        raise RequestError(
+            f"expected hospitals of {', '.join(available)}; got {', '.join(unknown)}"
+        )
+    return [name for name in available if name in asked]
+
+
+def _pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:
+    """The confusion matrix of the last finalised model over all hospitals' test rows."""
+    finalised = [a for a in attempts if a.state == FINALISED and a.evaluations]
+    if not finalised:
+        return None
+    total = np.zeros_like(np.array(finalised[-1].evaluations[0].confusion, dtype=np.int64))
+    for evaluation in finalised[-1].evaluations:
+        total += np.array(evaluation.confusion, dtype=np.int64)
+    return total

@@ -1,0 +1,1 @@
+"""Where things are kept: a party's folder, the coordinator's tables."""

@@ -1,0 +1,1 @@
+"""What only a simulation can compute: comparisons that need every hospital's data in one place."""

@@ -1,0 +1,119 @@
+"""A training from its opening on the ledger to its end: what comes next, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.ledger import Ledger
+from contracts.records import AttemptKey, AttemptState, TrainingState
+from fl.aggregates import result_digest
+from fl.channel import Channel
+from fl.coordinator import Attempt
+from fl.errors import PartyFailed, RoundFailed
+from fl.plan import Plan
+from fl.round import PartyNamed, Watcher
+from fl.store import RoundStore
+
+# A round that failed before any node agreed to a set is tried once more, since a silent party may
+# be back.
+ATTEMPTS = 2
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a training ended: finished, or with the reason why the last model stands."""
+
+    finished: bool
+    reason: str = ""
+
+
+def open_training(plan: Plan, training: bytes, ledger: Ledger) -> None:
+    """Put the plan's hash, the initial model's hash and the parties on the ledger, once."""
+    ledger.open_training(
+        training,
+        plan.digest(),
+        result_digest(plan.initial_model()),
+        [hospital.account for hospital in plan.hospitals],
+        [node.account for node in plan.nodes],
+        plan.threshold,
+    )
+
+
+class FederatedTraining:
+    """Runs the rounds of one training, or resumes it where it was interrupted."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        training: bytes,
+        ledger: Ledger,
+        channel: Channel,
+        store: RoundStore,
+        watch: Watcher,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.plan = plan
+        self.training = training
+        self.ledger = ledger
+        self.channel = channel
+        self.store = store
+        self._watch = watch
+        self._stop_requested = stop_requested
+
+    def run(self) -> Ending:
+        """Run every round that is not finalised yet; end the training on the ledger.
+
+        An interrupted attempt is finished first. The reason of a failed round ends the training.
+        """
+        try:
+            while (key := self._next()) is not None:
+                if self._stop_requested():
+                    return self._end(Ending(False, "stopped on request"))
+                self._try(key)
+        except RoundFailed as failure:
+            return self._end(Ending(False, failure.reason))
+        return self._end(Ending(True))
+
+    def _next(self) -> AttemptKey | None:
+        """The attempt to run or resume, or None when the last round is finalised."""
+        if (unfinished := self.store.unfinished()) is not None:
+            return unfinished
+        record = self.ledger.training(self.training)
+        if record.state == TrainingState.ENDED:
+            raise RoundFailed(record.reason or "the training was ended on the ledger")
+        if record.next_round > self.plan.rounds:
+            return None
+        known = self.ledger.round(self.training, record.next_round)
+        return AttemptKey(self.training, record.next_round, known.attempts + 1)
+
+    def _try(self, key: AttemptKey) -> None:
+        attempt = Attempt(self.plan, key, self.ledger, self.channel, self.store, self._watch)
+        try:
+            attempt.run()
+        except RoundFailed as failure:
+            locked = self.ledger.round(key.training, key.round).locked
+            if not failure.retryable or locked or key.attempt >= ATTEMPTS:
+                raise
+            self._erase(key)
+
+    def _end(self, ending: Ending) -> Ending:
+        record = self.ledger.training(self.training)
+        if record.state == TrainingState.OPEN:
+            self.ledger.end_training(self.training, ending.reason)
+        elif record.reason and not ending.finished:
+            ending = Ending(False, record.reason)
+        last = self.ledger.round(self.training, record.next_round)
+        if last.attempts:
+            self._erase(AttemptKey(self.training, record.next_round, last.attempts))
+        return ending
+
+    def _erase(self, key: AttemptKey) -> None:
+        """Let the nodes forget a failed attempt's shares; one that cannot be reached keeps them."""
+        if self.ledger.attempt(key).state != AttemptState.FAILED:
+            return
+        for node in self.plan.nodes:
+            try:
+                self.channel.ask(node.name, "erase", key, b"")
+            except PartyFailed as failure:
+                self._watch(PartyNamed(key, "erase", node.name, failure.reason))

@@ -1,0 +1,190 @@
+"""A hospital's part of a round, in the order of the protocol: train, share, submit, adopt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.ledger import Ledger
+from contracts.records import AttemptKey, AttemptState
+from crypto.digest import load_model
+from crypto.envelope import load_public_key, seal
+from crypto.field import F61
+from crypto.fixedpoint import Integers, encode
+from crypto.prg import new_seed
+from fl.aggregates import Aggregate, aggregate_for, result_digest
+from fl.datasets import Split, Statistics, Table, local_sums, split
+from fl.datasets import encode as encode_features
+from fl.dealing import Dealing, deal
+from fl.errors import StepRefused
+from fl.messages import REPORT, SHARE, Submission, pack, unpack
+from fl.party import Identity, Party, Step, attempt_place
+from fl.plan import Plan
+from fl.store import PartyStore
+from fl.training import evaluate, local_seed, local_update
+
+
+class Hospital(Party):
+    """One hospital of a training, with its own rows.
+
+    What leaves it: sealed shares, their digests, salted hashes, its number of training rows, and
+    how many of its test rows the aggregated model gets right (a confusion matrix, public by
+    design).
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        plan: Plan,
+        training: bytes,
+        ledger: Ledger,
+        store: PartyStore,
+        table: Table,
+    ) -> None:
+        super().__init__(identity, plan, training, ledger, store)
+        self._rows: Split = split(table, plan.split)
+
+    def steps(self) -> Mapping[str, Step]:
+        """The steps that a hospital does, by name."""
+        return {
+            "train": self.train,
+            "share": self.share,
+            "submit": self.submit,
+            "adopt": self.adopt,
+        }
+
+    def train(self, key: AttemptKey, message: bytes) -> bytes:
+        """Check the model that came ([model, statistics]), train, keep the encoded update.
+
+        Answers [samples]. In round 0 the update is the vector of column sums. Raises StepRefused
+        when the model or the statistics are not the ledger's, RangeError or NonFiniteError when the
+        update holds NaN, infinity or a value beyond the bound: it then never leaves.
+        """
+        model, statistics = unpack(message, bytes, bytes)
+        self._check_handed(key, model, statistics)
+        aggregate = aggregate_for(self.plan, key.round, model)
+        self.store.remember(
+            f"{attempt_place(key)}/update",
+            lambda: self._vector(key, aggregate, model, statistics).astype("<i8").tobytes(),
+        )
+        return pack(len(self._rows.train))
+
+    def share(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Share the kept update among the nodes that joined; answers the `Submission`.
+
+        Seed and submission are stored together before anything leaves, so that what is sent again
+        is the same, and a seed whose shares were never sent is never used.
+        """
+        update = self._kept_update(key)
+        stored = self.store.remember(
+            f"{attempt_place(key)}/dealing", lambda: self._deal_and_seal(key, update)
+        )
+        _, submission = unpack(stored, bytes, bytes)
+        return bytes(submission)
+
+    def submit(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Put share root, update hash and sample count on the ledger; answers [transaction]."""
+        dealing = self.dealing(key)
+        receipt = self.ledger.submit(
+            key, dealing.share_root, dealing.update_hash, len(self._rows.train)
+        )
+        return pack(receipt.transaction)
+
+    def adopt(self, key: AttemptKey, message: bytes) -> bytes:
+        """Check a result ([result, statistics]) against the ledger and test it on the own test
+        rows.
+
+        Answers a signed report [confusion matrix] (truth by prediction; empty in round 0). Raises
+        StepRefused when the result is not the finalised one.
+        """
+        result, statistics = unpack(message, bytes, bytes)
+        attempt = self.ledger.attempt(key)
+        if attempt.state != AttemptState.FINALISED or attempt.result_hash != result_digest(result):
+            raise StepRefused(f"{self.name} was handed another result than the ledger's")
+        if key.round == 0:
+            return self.state(REPORT, key, pack([]))
+        self._check_statistics(statistics)
+        _, parameters = load_model(result)
+        features, labels = self._inputs(self._rows.test, statistics)
+        confusion = evaluate(self.plan.spec, parameters, features, labels)
+        return self.state(REPORT, key, pack(confusion.tolist()))
+
+    def dealing(self, key: AttemptKey) -> Dealing:
+        """What was dealt in an attempt, computed again from the kept update and seed.
+
+        Raises StepRefused when this hospital dealt nothing in it.
+        """
+        stored = self.store.get(f"{attempt_place(key)}/dealing")
+        if stored is None:
+            raise StepRefused(f"{self.name} dealt nothing in this attempt")
+        seed, _ = unpack(stored, bytes, bytes)
+        return self._deal(key, self._kept_update(key), seed)
+
+    def _check_handed(self, key: AttemptKey, model: bytes, statistics: bytes) -> None:
+        if result_digest(model) != self.ledger.attempt(key).model_in:
+            raise StepRefused(f"{self.name} was handed another model than the ledger's")
+        if key.round > 0:
+            self._check_statistics(statistics)
+
+    def _check_statistics(self, statistics: bytes) -> None:
+        if result_digest(statistics) != self.ledger.training(self.training).statistics:
+            raise StepRefused(f"{self.name} was handed other statistics than the ledger's")
+
+    def _vector(
+        self, key: AttemptKey, aggregate: Aggregate, model: bytes, statistics: bytes
+    ) -> Integers:
+        if key.round == 0:
+            return encode(local_sums(self.plan.data, self._rows.train.features), aggregate.bound)
+        features, labels = self._inputs(self._rows.train, statistics)
+        update = local_update(
+            self.plan.spec,
+            load_model(model)[1],
+            features,
+            labels,
+            self.plan.local,
+            local_seed(self.plan.seed, key.round, self.name),
+        )
+        return encode(update.delta, aggregate.bound)
+
+    def _inputs(
+        self, table: Table, statistics: bytes
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        task = self.plan.data
+        known = Statistics.from_json(task, statistics.decode())
+        return encode_features(task, table.features, known), table.labels
+
+    def _kept_update(self, key: AttemptKey) -> Integers:
+        stored = self.store.get(f"{attempt_place(key)}/update")
+        if stored is None:
+            raise StepRefused(f"{self.name} has no update for this attempt")
+        return np.frombuffer(stored, dtype="<i8").astype(np.int64)
+
+    def _joined(self, key: AttemptKey) -> dict[str, bytes]:
+        """The seated nodes' receiving keys by name, once the ledger admits no further node."""
+        if self.ledger.attempt(key).state == AttemptState.OPENED:
+            raise StepRefused(f"{self.name} waits until the ledger calls for submissions")
+        names = {node.account: node.name for node in self.plan.nodes}
+        return {names[join.node]: join.receiving_key for join in self.ledger.joins(key)}
+
+    def _deal(self, key: AttemptKey, update: Integers, seed: bytes) -> Dealing:
+        points = {node: self.plan.points[node] for node in self._joined(key)}
+        return deal(self.context(key), self.name, points, self.plan.threshold, update, seed)
+
+    def _deal_and_seal(self, key: AttemptKey, update: Integers) -> bytes:
+        seed = new_seed()
+        dealing = self._deal(key, update, seed)
+        envelopes = [
+            seal(
+                self.context(key),
+                SHARE,
+                self.name,
+                self._key,
+                node,
+                load_public_key(receiving_key),
+                dealing.salts[node] + F61.to_bytes(dealing.shares[node]),
+            ).to_bytes()
+            for node, receiving_key in self._joined(key).items()
+        ]
+        return pack(seed, Submission(self.name, dealing.digests, tuple(envelopes)).to_bytes())

@@ -1,0 +1,325 @@
+"""An aggregator node's part of a round, in the order of the protocol.
+
+A node believes the ledger, its own folder, and what others signed; the coordinator only carries
+messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from contracts.digests import challenge_digest, nonce_commitment, set_digest, submissions_root
+from contracts.records import (
+    AgreedSet,
+    AttemptKey,
+    AttemptState,
+    Standing,
+    SubmissionRecord,
+    TrainingState,
+)
+from crypto.envelope import public_key_bytes, sign, verify
+from crypto.errors import FieldError
+from crypto.field import F61
+from crypto.kernels import Words
+from crypto.shamir import decode
+from crypto.vss import Answer, challenge_scalars
+from fl.aggregates import Aggregate, aggregate_for, result_digest
+from fl.agreement import judge_attempt, read_set
+from fl.custody import Custody
+from fl.errors import MessageError, StepRefused
+from fl.messages import (
+    ANSWERS,
+    OUTCOME,
+    SET,
+    SUM,
+    Statement,
+    Submission,
+    pack,
+    pack_answers,
+    unpack,
+    unpack_answers,
+)
+from fl.party import Party, Step, round_place
+
+
+class Node(Party):
+    """One aggregator node of a training: a share of every update, and never an update."""
+
+    def steps(self) -> Mapping[str, Step]:
+        """The steps that a node does, by name."""
+        return {
+            "join": self.join,
+            "receive": self.receive,
+            "reveal": self.reveal,
+            "answer": self.answer,
+            "judge": self.judge,
+            "release": self.release,
+            "vote": self.vote,
+            "keep": self.keep,
+            "serve": self.serve,
+            "erase": self.erase,
+        }
+
+    # 1. Open
+
+    def join(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Take a seat: commit to a fresh nonce, publish a fresh receiving key; answers
+        [transaction].
+
+        Raises StepRefused when the chain does not extend what this node saw before, or when it
+        already agreed to a set in another attempt of the round.
+        """
+        self._check_chain()
+        self._check_free(key)
+        custody = self._custody(key)
+        custody.take_seat()
+        commitment = nonce_commitment(key, self._account, custody.nonce)
+        public_key = public_key_bytes(custody.receiving_key.public_key())
+        return pack(self.ledger.join(key, commitment, public_key).transaction)
+
+    # 3. Share and commit
+
+    def receive(self, key: AttemptKey, message: bytes) -> bytes:
+        """Open this node's envelopes of [submissions] and keep the shares; answers []."""
+        (carried,) = unpack(message, list)
+        submissions = {one.hospital: one for one in map(Submission.from_bytes, carried)}
+        custody = self._custody(key)
+        seats = [self.plan.name_of(join.node) for join in self.ledger.joins(key)]
+        length = aggregate_for(self.plan, key.round, b"").length
+        for record in self._closed_submissions(key):
+            name = self.plan.name_of(record.hospital)
+            custody.keep_share(record, submissions.get(name), seats, length)
+        return pack()
+
+    # 4. Check the sharing
+
+    def reveal(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Reveal the nonce, once the ledger has closed the submissions; answers [transaction]."""
+        return pack(self.ledger.reveal(key, self._custody(key).nonce).transaction)
+
+    def answer(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Answer the ledger's challenge for every submission; the same answers ever after."""
+        # Two answers for one mask would open a value of the share, so there is only ever one.
+        place = f"{round_place(key)}/answers-{key.attempt}"
+        return self.store.remember(place, lambda: self._answers(key))
+
+    # 6. Agree, then aggregate
+
+    def judge(self, key: AttemptKey, message: bytes) -> bytes:
+        """Judge the nodes' answers ([statements]), agree to the outcome on the ledger, sign it.
+
+        Answers a statement [set hash, opens]. Raises StepRefused when this node agreed to another
+        set in this round: the difference of two sums would be somebody's update.
+        """
+        (statements,) = unpack(message, list)
+        agreed = self._judgement(key, statements)
+        if self._account in agreed.left_out:
+            raise StepRefused(f"{self.name} is left out by the judgement and does not sign it")
+        digest = set_digest(key, agreed)
+        if agreed.opens:
+            self._check_free(key)
+            self.store.record(f"{round_place(key)}/set", pack(key.attempt, digest))
+        self.ledger.agree(key, digest, agreed.opens)
+        return self.state(SET, key, pack(digest, agreed.opens))
+
+    def release(self, key: AttemptKey, message: bytes) -> bytes:
+        """Release the share of the agreed sum against a quorum of signatures ([set, statements]).
+
+        Set and release are on disk before the share leaves; a retry gets the same bytes. Raises
+        StepRefused without a quorum, or for another set than the one this node agreed to.
+        """
+        items, statements = unpack(message, list, list)
+        agreed = read_set(items)
+        self._check_quorum(key, set_digest(key, agreed), statements)
+        return self.store.remember(
+            f"{round_place(key)}/sum",
+            lambda: self.state(SUM, key, F61.to_bytes(self._custody(key).weighted_sum(agreed))),
+        )
+
+    # 7. Vote and finalise
+
+    def vote(self, key: AttemptKey, message: bytes) -> bytes:
+        """Decode the sum from the released shares ([set, statements, model]), keep the result,
+        vote.
+
+        Answers a statement [result hash, transaction, nodes whose shares were wrong]. Raises
+        ShareError when more shares are wrong than can be corrected.
+        """
+        items, statements, model = unpack(message, list, list, bytes)
+        agreed = read_set(items)
+        if set_digest(key, agreed) != self.ledger.attempt(key).agreed_hash:
+            raise StepRefused(f"{self.name} was handed another set than the ledger's")
+        result, wrong = self._open_sum(key, agreed, self._aggregate(key, model), statements)
+        digest = result_digest(result)
+        self.store.record(f"results/{digest.hex()}", result)
+        self._check_chain()
+        receipt = self.ledger.vote(key, digest)
+        return self.state(OUTCOME, key, pack(digest, receipt.transaction, wrong))
+
+    # 8. Distribute
+
+    def keep(self, key: AttemptKey, message: bytes) -> bytes:
+        """Store a finalised result ([result]) that this node did not compute itself; answers []."""
+        (result,) = unpack(message, bytes)
+        digest = result_digest(result)
+        if self.ledger.attempt(key).result_hash != digest:
+            raise StepRefused(f"{self.name} was handed another result than the ledger's")
+        self.store.record(f"results/{digest.hex()}", result)
+        return pack()
+
+    def serve(self, _key: AttemptKey, message: bytes) -> bytes:
+        """The stored result with the hash [digest], as [result]. Raises StepRefused without one."""
+        (digest,) = unpack(message, bytes)
+        result = self.store.get(f"results/{digest.hex()}")
+        if result is None:
+            raise StepRefused(f"{self.name} holds no result {digest.hex()}")
+        return pack(result)
+
+    def erase(self, key: AttemptKey, _message: bytes) -> bytes:
+        """Forget the attempt's receiving key, nonce and shares, once it is over; answers []."""
+        attempt = self.ledger.attempt(key)
+        ended = self.ledger.training(key.training).state == TrainingState.ENDED
+        failed = attempt.state == AttemptState.FAILED and (ended or not attempt.locked)
+        if attempt.state != AttemptState.FINALISED and not failed:
+            raise StepRefused(f"{self.name} keeps its shares while the attempt can still finish")
+        self._custody(key).erase()
+        return pack()
+
+    # What the steps are made of
+
+    @property
+    def _account(self) -> str:
+        return self.plan.node(self.name).account
+
+    def _custody(self, key: AttemptKey) -> Custody:
+        return Custody(self.name, self.plan, key, self.context(key), self.store)
+
+    def _check_chain(self) -> None:
+        """Refuse a chain that does not extend the head that this node signed last; sign anew."""
+        place = f"{self.training.hex()}/head"
+        known = self.store.get(place)
+        if known is not None:
+            number, block_hash, signature = unpack(known, int, bytes, bytes)
+            verify(self._key.public_key(), pack(number, block_hash), signature, self.name)
+            if self.ledger.block(number).hash != block_hash:
+                raise StepRefused(f"{self.name} knows another block {number}: the chain changed")
+        head = self.ledger.head()
+        signature = sign(self._key, pack(head.number, head.hash))
+        self.store.replace(place, pack(head.number, head.hash, signature))
+
+    def _check_free(self, key: AttemptKey) -> None:
+        kept = self.store.get(f"{round_place(key)}/set")
+        if kept is not None and unpack(kept, int, bytes)[0] != key.attempt:
+            raise StepRefused(f"{self.name} agreed to a set in another attempt of this round")
+
+    def _closed_submissions(self, key: AttemptKey) -> tuple[SubmissionRecord, ...]:
+        attempt = self.ledger.attempt(key)
+        records = self.ledger.submissions(key)
+        closed = AttemptState.REVEALING <= attempt.state <= AttemptState.FINALISED
+        if not closed or submissions_root(records) != attempt.submissions_root:
+            raise StepRefused(f"{self.name} waits until the ledger closes the submissions")
+        return records
+
+    def _challenge(self, key: AttemptKey) -> bytes:
+        """The ledger's challenge, computed again from commitments, nonces and submissions."""
+        joins = {join.node: join for join in self.ledger.joins(key)}
+        nonces = []
+        for node in self.plan.nodes:
+            join = joins.get(node.account)
+            nonce = join.nonce if join else None
+            if join and nonce and nonce_commitment(key, join.node, nonce) != join.nonce_commitment:
+                raise StepRefused(f"{node.name} revealed another nonce than it committed to")
+            nonces.append(nonce)
+        root = submissions_root(self._closed_submissions(key))
+        ledger = self.ledger
+        expected = challenge_digest(ledger.chain_id, ledger.contract, key, root, nonces)
+        if ledger.attempt(key).challenge != expected:
+            raise StepRefused(f"{self.name} computes another challenge than the ledger's")
+        return expected
+
+    def _answers(self, key: AttemptKey) -> bytes:
+        scalars = challenge_scalars(self._challenge(key))
+        custody = self._custody(key)
+        names = [self.plan.name_of(record.hospital) for record in self._closed_submissions(key)]
+        given = {name: custody.answer(name, scalars) for name in names}
+        return self.state(ANSWERS, key, pack_answers(given))
+
+    def _active(self, key: AttemptKey) -> list[str]:
+        """The nodes that joined, revealed and are not left out."""
+        joins = self.ledger.joins(key)
+        return [self.plan.name_of(join.node) for join in joins if join.standing == Standing.IN]
+
+    def _statements(
+        self, key: AttemptKey, carried: Sequence[bytes], purpose: str
+    ) -> dict[str, Statement]:
+        """The readable statements of active nodes, the first of each."""
+        found: dict[str, Statement] = {}
+        active = self._active(key)
+        for data in carried:
+            try:
+                sender = str(unpack(data, str, str, bytes, bytes)[0])
+                if sender in active and sender not in found:
+                    member = self.plan.node(sender)
+                    found[sender] = Statement.read(
+                        data, self.context(key), sender, member.verifying_key, purpose
+                    )
+            except MessageError:
+                continue  # Whoever sends garbage has said nothing; the caller notes who is silent.
+        return found
+
+    def _judgement(self, key: AttemptKey, carried: Sequence[bytes]) -> AgreedSet:
+        answers: dict[str, dict[str, Answer]] = {}
+        for node, statement in self._statements(key, carried, ANSWERS).items():
+            try:
+                answers[node] = unpack_answers(statement.body)
+            except MessageError:
+                continue  # Unreadable answers are no answers: the node is left out as silent.
+        submissions = self._closed_submissions(key)
+        return judge_attempt(
+            self.plan,
+            aggregate_for(self.plan, key.round, b""),
+            submissions_root(submissions),
+            self.ledger.training(key.training).quorum,
+            self._active(key),
+            submissions,
+            answers,
+        ).agreed
+
+    def _check_quorum(self, key: AttemptKey, digest: bytes, carried: Sequence[bytes]) -> None:
+        kept = self.store.get(f"{round_place(key)}/set")
+        if kept is None or unpack(kept, int, bytes) != [key.attempt, digest]:
+            raise StepRefused(f"{self.name} did not agree to this set in this attempt")
+        expected = pack(digest, True)
+        statements = self._statements(key, carried, SET).values()
+        signers = sum(statement.body == expected for statement in statements)
+        quorum = self.ledger.training(key.training).quorum
+        if signers < quorum:
+            raise StepRefused(f"expected {quorum} signatures of the set, got {signers}")
+
+    def _aggregate(self, key: AttemptKey, model: bytes) -> Aggregate:
+        if result_digest(model) != self.ledger.attempt(key).model_in:
+            raise StepRefused(f"{self.name} was handed another model than the ledger's")
+        return aggregate_for(self.plan, key.round, model)
+
+    def _open_sum(
+        self, key: AttemptKey, agreed: AgreedSet, aggregate: Aggregate, carried: Sequence[bytes]
+    ) -> tuple[bytes, list[str]]:
+        """The result's bytes, and the nodes whose shares were wrong or unreadable."""
+        shares: dict[str, Words] = {}
+        wrong: list[str] = []
+        for node, statement in self._statements(key, carried, SUM).items():
+            try:
+                share = F61.from_bytes(statement.body)
+            except FieldError:
+                share = np.empty(0, dtype=np.uint64)
+            if share.size == aggregate.length:
+                shares[node] = share
+            else:
+                wrong.append(node)
+        points = [self.plan.points[node] for node in shares]
+        rows = np.array(list(shares.values()), dtype=np.uint64).reshape(len(shares), -1)
+        decoded = decode(points, rows, self.plan.threshold)
+        wrong += [node for node in shares if self.plan.points[node] in decoded.wrong]
+        return aggregate.result(F61.to_signed(decoded.values), sum(agreed.weights)), wrong

@@ -1,0 +1,143 @@
+"""The public configuration of a training: who takes part and what everybody computes.
+
+Its digest stands on the ledger before the first attempt, so all parties work by the same plan.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from crypto.context import canonical
+from crypto.digest import model_bytes
+from crypto.envelope import PublicKey, load_public_key
+from crypto.fixedpoint import check_capacity
+from fl.datasets import Partition, SplitRule, Task, get_task
+from fl.errors import PlanError
+from fl.networks import NetworkSpec, initial_parameters
+from fl.training import LocalSettings
+
+PLAN_LABEL = "consilium/plan/v1"
+# Sample counts are self-declared; beyond this a submission is refused, and sums are sized by it.
+MAX_SAMPLES = 1 << 20
+LARGEST_NORM_BOUND = 64.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A party by name, with its account on the chain and its P-256 key (uncompressed, hex)."""
+
+    name: str
+    account: str
+    public_key: str
+
+    @property
+    def verifying_key(self) -> PublicKey:
+        """The key that the party's signatures verify under."""
+        return load_public_key(bytes.fromhex(self.public_key))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a training's result depends on, and its parties.
+
+    `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
+    to pool what they know. Raises PlanError when the parts do not fit each other.
+    """
+
+    task: str
+    partition: Partition
+    split: SplitRule
+    network: str
+    rounds: int
+    local: LocalSettings
+    seed: int
+    hospitals: tuple[Member, ...]
+    nodes: tuple[Member, ...]
+    threshold: int = 1
+    colluding: int = 1
+
+    def __post_init__(self) -> None:
+        names = [member.name for member in (*self.hospitals, *self.nodes)]
+        if len(set(names)) != len(names):
+            raise PlanError("expected every party to have a name of its own")
+        if len(self.hospitals) < self.least_accepted:
+            raise PlanError(
+                f"expected at least {self.least_accepted} hospitals, got {len(self.hospitals)}: "
+                "a sum of fewer would show a hospital the update of another"
+            )
+        if len(self.nodes) < 2 * self.threshold + 1:
+            raise PlanError(f"expected at least {2 * self.threshold + 1} nodes, got {len(names)}")
+        if self.rounds < 1:
+            raise PlanError(f"expected at least 1 round, got {self.rounds}")
+        if not 0 < self.local.norm_bound <= LARGEST_NORM_BOUND:
+            raise PlanError(
+                f"expected a norm bound up to {LARGEST_NORM_BOUND}, got {self.local.norm_bound}"
+            )
+        check_capacity([MAX_SAMPLES] * len(self.hospitals), self.local.norm_bound)
+
+    @property
+    def least_accepted(self) -> int:
+        """The fewest updates that may be summed: with fewer, c colluders learn somebody's."""
+        return max(3, self.colluding + 2)
+
+    @property
+    def data(self) -> Task:
+        """The task's description."""
+        return get_task(self.task)
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """The network and its shape."""
+        return NetworkSpec(self.network, self.data.inputs, len(self.data.classes))
+
+    @property
+    def points(self) -> dict[str, int]:
+        """Each node's point on the sharing polynomials, by name."""
+        return {node.name: index + 1 for index, node in enumerate(self.nodes)}
+
+    def hospital(self, name: str) -> Member:
+        """The hospital of that name. Raises PlanError."""
+        return _find(self.hospitals, "name", name)
+
+    def node(self, name: str) -> Member:
+        """The node of that name. Raises PlanError."""
+        return _find(self.nodes, "name", name)
+
+    def name_of(self, account: str) -> str:
+        """The name of the party with that account. Raises PlanError."""
+        return _find((*self.hospitals, *self.nodes), "account", account).name
+
+    def initial_model(self) -> bytes:
+        """The model that the first round starts from, as canonical bytes, from the seed alone."""
+        return model_bytes(self.network, initial_parameters(self.spec, self.seed))
+
+    def to_json(self) -> str:
+        """The canonical JSON: sorted keys, no spaces."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The inverse of `to_json`. Raises PlanError."""
+        try:
+            fields = json.loads(text)
+            fields["partition"] = Partition(**fields["partition"])
+            fields["split"] = SplitRule(**fields["split"])
+            fields["local"] = LocalSettings(**fields["local"])
+            for group in ("hospitals", "nodes"):
+                fields[group] = tuple(Member(**member) for member in fields[group])
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError) as error:
+            raise PlanError(f"expected the JSON of a plan: {error}") from error
+
+    def digest(self) -> bytes:
+        """The configuration hash that the ledger holds, 32 bytes."""
+        return sha256(canonical(PLAN_LABEL, self.to_json())).digest()
+
+
+def _find(members: tuple[Member, ...], attribute: str, value: str) -> Member:
+    for member in members:
+        if getattr(member, attribute) == value:
+            return member
+    raise PlanError(f"expected a party of the training, got {value}")

@@ -1,0 +1,129 @@
+"""What must survive a crash, as the parties and the coordinator see it.
+
+The interfaces are defined here, where they are used, and implemented by the application, so that
+learning needs no database. A value counts as stored when the method returns: it is then on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contracts.records import AttemptKey
+
+
+class PartyStore(Protocol):
+    """One party's own folder: values of bytes under slash-separated keys."""
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        ...
+
+    def remember(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """The stored value; when there is none, `make()`, stored before it is returned."""
+        ...
+
+    def record(self, key: str, value: bytes) -> None:
+        """Store a value once. Raises ConflictError when another value is stored there."""
+        ...
+
+    def replace(self, key: str, value: bytes) -> None:
+        """Store a value in place of what was there."""
+        ...
+
+    def erase(self, prefix: str) -> None:
+        """Remove the value at `prefix` and all that lie below it, if any."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a step of an attempt took: seconds of wall clock, messages and their bytes."""
+
+    seconds: float
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class SubmissionNote:
+    """What the coordinator knows of a submission. `transaction` is "0x..."; hashes are 32 bytes."""
+
+    hospital: str
+    samples: int
+    share_root: bytes
+    update_hash: bytes
+    transaction: str
+
+
+@dataclass(frozen=True)
+class AttemptNote:
+    """How an attempt ended. `accepted` maps hospitals to weights, `refused` to reasons."""
+
+    finalised: bool
+    reason: str = ""
+    set_hash: bytes | None = None
+    result_hash: bytes | None = None
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+class RoundStore(Protocol):
+    """The coordinator's record of one training: public values and sealed envelopes only."""
+
+    def begin_attempt(self, key: AttemptKey) -> None:
+        """Note that the attempt is about to be opened; again is harmless."""
+        ...
+
+    def end_attempt(self, key: AttemptKey, note: AttemptNote) -> None:
+        """Note how the attempt ended."""
+        ...
+
+    def unfinished(self) -> AttemptKey | None:
+        """The training's attempt that began and did not end, if any."""
+        ...
+
+    def message(self, key: AttemptKey, kind: str, sender: str) -> bytes | None:
+        """The stored message, or None."""
+        ...
+
+    def keep_message(self, key: AttemptKey, kind: str, sender: str, data: bytes) -> None:
+        """Store a message once. Raises ConflictError when another is stored in its place."""
+        ...
+
+    def finished(self, key: AttemptKey, step: str) -> bool:
+        """Whether the step was finished before."""
+        ...
+
+    def finish_step(self, key: AttemptKey, step: str, cost: StepCost) -> None:
+        """Note a finished step and what it cost."""
+        ...
+
+    def keep_submission(self, key: AttemptKey, note: SubmissionNote) -> None:
+        """Note a submission that stands on the ledger; again is harmless."""
+        ...
+
+    def keep_vote(self, key: AttemptKey, node: str, result: bytes, transaction: str) -> None:
+        """Note a vote that stands on the ledger; again is harmless."""
+        ...
+
+    def keep_fault(self, key: AttemptKey, party: str, step: str, reason: str) -> None:
+        """Name a party that did not do its part."""
+        ...
+
+    def faults(self, key: AttemptKey) -> Mapping[str, str]:
+        """The parties named so far, each with a reason."""
+        ...
+
+    def keep_result(self, kind: str, data: bytes) -> None:
+        """Store a result under the SHA-256 of its bytes; again is harmless."""
+        ...
+
+    def result(self, digest: bytes) -> bytes | None:
+        """The stored result with this SHA-256, or None."""
+        ...
+
+    def keep_evaluation(self, key: AttemptKey, hospital: str, confusion: list[list[int]]) -> None:
+        """Note a hospital's confusion matrix (truth by prediction) of the round's model."""
+        ...
