@@ -8,7 +8,6 @@ standard input; when the starter dies, even by SIGKILL, the chain ends. Others a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from contracts.embedded import LOCKED, NOTICE
 from contracts.errors import (
     ChainNotStarted,
     ChainUnreachable,
@@ -27,14 +27,11 @@ from contracts.errors import (
 from contracts.rpc import Rpc
 
 DATABASE = "chain.db"
-NOTICE = "chain.json"
 LOG = "chain.log"
 CHAIN_ID = 1337
-# Exit status of an embedded chain that found the database locked.
-LOCKED = os.EX_TEMPFAIL
 # What an account should own where gas costs something, and what it is given (wei).
-LEAST_BALANCE = 5 * 10**17
-GRANT = 10**18
+LEAST_BALANCE = 10**18
+GRANT = 10 * 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def connect(
 def fund(endpoint: ChainEndpoint, accounts: Iterable[str]) -> None:
     """See that `accounts` can pay for gas: nothing to do where it is free.
 
-    Elsewhere an account below half an ether is given one by the node's own unlocked account, as
+    Elsewhere an account below one ether is given ten by the node's own unlocked account, as
     development chains (Ganache, Anvil) have.
 
     Raises:

@@ -20,13 +20,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 from waitress.server import create_server  # type: ignore[import-untyped]
 
+from contracts.embedded import LOCKED, NOTICE
 from contracts.embedded.evm import EmbeddedChain, WrongGenesis
 from contracts.embedded.methods import Methods
 from contracts.embedded.server import Door
 from contracts.embedded.store import Store
-
-LOCKED = os.EX_TEMPFAIL
-NOTICE = "chain.json"
 
 
 def main() -> int:

@@ -181,7 +181,14 @@ class AttemptMachine(RuleBasedStateMachine):
         record = ledger.round(self.federation.training, self.round)
         assert (record.attempts, record.locked) == (self.attempt, self.round in self.locked)
         if self.state is not STATE.NONE:
-            assert ledger.attempt(self.key).state is self.state
+            attempt = ledger.attempt(self.key)
+            assert attempt.state is self.state
+            assert (attempt.joined, attempt.submitted, attempt.revealed) == (
+                len(self.joined),
+                len(self.submitted),
+                len(self.revealed),
+            )
+            assert len(ledger.votes(self.key)) == len(self.voted)
 
     def teardown(self) -> None:
         if hasattr(self, "federation"):
