@@ -7,8 +7,11 @@ item is a label with a version. `docs/formats.md` gives every layout with an exa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cbor2
+
+from crypto.errors import EncodingError
 
 Item = int | str | bytes | bool | list["Item"]
 
@@ -18,6 +21,22 @@ PROTOCOL_VERSION = 1
 def canonical(label: str, *items: Item) -> bytes:
     """The bytes that are hashed or signed for `label` and its items, in order."""
     return cbor2.dumps([label, *items], canonical=True)
+
+
+def parse(data: bytes) -> Any:
+    """The item whose deterministic encoding `data` is. Raises EncodingError for all other bytes.
+
+    Trailing bytes, a longer way to write a length and an unsorted map are such others: whatever is
+    hashed, signed or compared has one form only.
+    """
+    try:
+        item = cbor2.loads(data)
+        genuine = cbor2.dumps(item, canonical=True) == data
+    except (ValueError, TypeError, cbor2.CBORError) as error:
+        raise EncodingError(f"expected deterministic CBOR: {error}") from error
+    if not genuine:
+        raise EncodingError("expected deterministic CBOR, got another encoding of the same item")
+    return item
 
 
 @dataclass(frozen=True)

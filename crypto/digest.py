@@ -1,7 +1,7 @@
 """SHA-256 digests of models, updates and shares, and Merkle roots.
 
 Every digest starts with a label that carries a version, so that no two kinds of object can share a
-digest. `docs/formats.md` lists the layouts; `tests/vectors/digest.json` freezes them.
+digest. `docs/formats.md` lists the layouts; `tests/vectors/formats.json` freezes them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-import cbor2
 import numpy as np
 import numpy.typing as npt
 
-from crypto.context import Context, Item, canonical
+from crypto.context import Context, Item, canonical, parse
 from crypto.errors import EncodingError
 
 MODEL_LABEL = "consilium/model/v1"
@@ -43,16 +42,17 @@ def model_bytes(network: str, tensors: Tensors) -> bytes:
 def load_model(data: bytes) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
     """Network and tensors of a model's canonical bytes. Raises EncodingError for anything else."""
     try:
-        label, network, *items = cbor2.loads(data)
+        label, network, *items = parse(data)
         tensors = {
             str(name): np.frombuffer(raw, dtype="<f4").astype(np.float32).reshape(shape)
             for name, shape, raw in items
         }
-        # Only the canonical bytes are the model: equal models have equal hashes.
-        genuine = label == MODEL_LABEL and model_bytes(network, tensors) == data
-    except (ValueError, TypeError, cbor2.CBORDecodeError) as error:
+    except (ValueError, TypeError) as error:
         raise EncodingError(f"expected the bytes of a model: {error}") from error
-    if not genuine:
+    if label != MODEL_LABEL or not isinstance(network, str):
+        raise EncodingError(f"expected {MODEL_LABEL} and a network's name")
+    # Only the canonical bytes are the model: equal models have equal hashes.
+    if model_bytes(network, tensors) != data:
         raise EncodingError("expected a model in its canonical form")
     return network, tensors
 

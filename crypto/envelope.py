@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from crypto.context import Context
+from crypto.context import Context, parse
 from crypto.errors import EncodingError, EnvelopeError, SealError
 
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -30,11 +30,12 @@ PublicKey = ec.EllipticCurvePublicKey
 
 SEAL_LABEL = "consilium/seal/v1"
 ENVELOPE_LABEL = "consilium/envelope/v1"
-SIGNATURE_LABEL = "consilium/signature/v1"
 
+PRIVATE_KEY_BYTES = 32
 PUBLIC_KEY_BYTES = 65
 # A key encrypts one message, so a constant nonce never meets the same key twice.
 _NONCE = bytes(12)
+_FIELD_TYPES = [str, str, bytes, bytes, bytes]
 
 
 def new_private_key() -> PrivateKey:
@@ -44,15 +45,17 @@ def new_private_key() -> PrivateKey:
 
 def private_key_bytes(key: PrivateKey) -> bytes:
     """The scalar, 32 bytes, big-endian."""
-    return key.private_numbers().private_value.to_bytes(32, "big")
+    return key.private_numbers().private_value.to_bytes(PRIVATE_KEY_BYTES, "big")
 
 
 def load_private_key(data: bytes) -> PrivateKey:
     """The key of a 32-byte scalar. Raises EncodingError when it is none."""
+    if len(data) != PRIVATE_KEY_BYTES:
+        raise EncodingError(f"expected a scalar of {PRIVATE_KEY_BYTES} bytes, got {len(data)}")
     try:
         return ec.derive_private_key(int.from_bytes(data, "big"), ec.SECP256R1())
     except ValueError as error:
-        raise EncodingError(f"expected a P-256 scalar of 32 bytes: {error}") from error
+        raise EncodingError(f"expected a scalar of P-256: {error}") from error
 
 
 def public_key_bytes(key: PublicKey) -> bytes:
@@ -88,15 +91,10 @@ class Envelope:
     @classmethod
     def from_bytes(cls, data: bytes) -> Envelope:
         """The inverse of `to_bytes`. Raises EncodingError."""
-        try:
-            sender, receiver, *rest = cbor2.loads(data)
-        except (ValueError, TypeError, cbor2.CBORDecodeError) as error:
-            raise EncodingError(f"expected an envelope: {error}") from error
-        if not (isinstance(sender, str) and isinstance(receiver, str) and len(rest) == 3):
+        fields = parse(data)
+        if not isinstance(fields, list) or [type(field) for field in fields] != _FIELD_TYPES:
             raise EncodingError("expected an envelope of two names and three byte strings")
-        if not all(isinstance(field, bytes) for field in rest):
-            raise EncodingError("expected byte strings for key, ciphertext and signature")
-        return cls(sender, receiver, *rest)
+        return cls(*fields)
 
 
 def seal(

@@ -43,7 +43,7 @@ class Field:
 
     def vector(self, values: npt.ArrayLike) -> Words:
         """A checked vector, shape (L,), of words below p. Raises FieldError for anything else."""
-        array: npt.NDArray[Any] = np.asarray(values)
+        array = _as_array(values)
         if array.ndim != 1 or array.dtype.kind not in "ui":
             raise FieldError(
                 f"expected a vector of words, got {array.dtype} with shape {array.shape}"
@@ -57,7 +57,7 @@ class Field:
 
     def matrix(self, rows: npt.ArrayLike) -> Words:
         """A checked matrix, shape (m, L), of words below p. Raises FieldError for anything else."""
-        array: npt.NDArray[Any] = np.asarray(rows)
+        array = _as_array(rows)
         if array.ndim != 2:
             raise FieldError(f"expected a matrix of words, got shape {array.shape}")
         return self.vector(array.reshape(-1)).reshape(array.shape)
@@ -96,6 +96,8 @@ class Field:
     def from_signed(self, values: npt.NDArray[np.int64]) -> Words:
         """Integers in (-p/2, p/2) as words. Raises FieldError beyond that range."""
         half = self.modulus // 2
+        if values.dtype != np.int64:
+            raise FieldError(f"expected integers of type int64, got {values.dtype}")
         if values.size and (int(values.max()) > half or int(values.min()) < -half):
             raise FieldError(f"expected integers of magnitude up to {half}")
         return np.where(values < 0, values + np.int64(self.modulus), values).astype(np.uint64)
@@ -114,6 +116,13 @@ class Field:
         if len(data) % 8:
             raise FieldError(f"expected a multiple of 8 bytes, got {len(data)}")
         return self.vector(np.frombuffer(data, dtype="<u8").astype(np.uint64))
+
+
+def _as_array(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise FieldError(f"expected an array of words: {error}") from error
 
 
 F61 = Field(61)

@@ -7,6 +7,9 @@ would wrap without a trace.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import isfinite
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,8 +26,10 @@ Reals = npt.NDArray[np.float64]
 def encode(values: Reals, bound: float) -> Integers:
     """Fixed-point integers, shape as given, of reals with |x| <= bound.
 
-    Raises RangeError when an entry is NaN, infinite or beyond the bound.
+    Raises RangeError when an entry is NaN, infinite or beyond the bound, or when the bound itself
+    is none that `check_capacity` lets through.
     """
+    check_capacity([1], bound)
     if values.size and not np.isfinite(values).all():
         raise RangeError(
             f"expected finite values, got {int((~np.isfinite(values)).sum())} NaN or infinite"
@@ -48,11 +53,17 @@ def decode_mean(total: Integers, weight: int) -> Reals:
 def check_capacity(weights: list[int], bound: float, field: Field = F61) -> None:
     """Refuse a round whose weighted sum could leave the field: sum_i w_i (B 2^16 + 1) < p / 2.
 
-    The 1 is the rounding of an entry at the bound. Raises RangeError.
+    The 1 is the rounding of an entry at the bound. Raises RangeError, also for a negative weight or
+    a bound that is not a positive number.
     """
-    largest = sum(weights) * (bound * SCALE + 1)
-    if not largest < field.modulus / 2:
+    if not (isfinite(bound) and bound > 0):
+        raise RangeError(f"expected a positive bound, got {bound}")
+    if any(weight < 0 for weight in weights):
+        raise RangeError(f"expected weights of at least 0, got {min(weights)}")
+    # In fractions: a product of floats near p / 2 would be off by more than 1.
+    largest = sum(weights) * (Fraction(bound) * SCALE + 1)
+    if 2 * largest >= field.modulus:
         raise RangeError(
-            f"expected a weighted sum below 2^{field.bits - 1}, got up to {largest:.3g}: "
+            f"expected a weighted sum below 2^{field.bits - 1}, got up to {float(largest):.3g}: "
             f"fewer samples or a smaller norm bound than {bound} is needed"
         )

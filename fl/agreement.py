@@ -44,11 +44,12 @@ def judge_attempt(
     points = {node: plan.points[node] for node in active if node in answers}
     dealers = {plan.name_of(record.hospital): record for record in submissions}
     table = {d: {n: answers[n].get(d, MISSING) for n in points} for d in dealers}
-    if len(points) < quorum:
-        reason = f"{len(points)} nodes answered, {quorum} are needed"
+    needed = plan.least_points(quorum)
+    if len(points) < needed:
+        reason = f"{len(points)} nodes answered, {needed} are needed"
         found = Judgement((), dict.fromkeys(dealers, reason), {}, (), False, reason)
     else:
-        found = judge(points, table, plan.threshold, len(points) - quorum)
+        found = judge(points, table, plan.threshold, len(points) - needed)
     samples = {d: dealers[d].samples for d in found.standing if dealers[d].samples <= MAX_SAMPLES}
     refused = dict(found.refused) | {
         d: f"declared more than {MAX_SAMPLES} samples" for d in found.standing if d not in samples

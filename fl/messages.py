@@ -12,9 +12,9 @@ from typing import Any
 
 import cbor2
 
-from crypto.context import Context
+from crypto.context import Context, parse
 from crypto.envelope import PrivateKey, PublicKey, sign, verify
-from crypto.errors import EnvelopeError
+from crypto.errors import EncodingError, EnvelopeError
 from crypto.field import F61
 from crypto.vss import DISPUTED, MASKS, MISSING, Answer
 from fl.errors import MessageError
@@ -38,8 +38,8 @@ def pack(*items: Any) -> bytes:
 def unpack(data: bytes, *types: type) -> list[Any]:
     """The items of an array with exactly these types. Raises MessageError."""
     try:
-        items = cbor2.loads(data)
-    except (ValueError, cbor2.CBORDecodeError) as error:
+        items = parse(data)
+    except EncodingError as error:
         raise MessageError(f"expected a message: {error}") from error
     if not isinstance(items, list) or len(items) != len(types):
         raise MessageError(f"expected a message of {len(types)} items")
@@ -121,10 +121,12 @@ def unpack_answers(data: bytes) -> dict[str, Answer]:
     (items,) = unpack(data, dict)
     answers: dict[str, Answer] = {}
     for dealer, given in items.items():
+        if not isinstance(dealer, str):
+            raise MessageError(f"expected a hospital's name, got {type(dealer).__name__}")
         if given in (MISSING, DISPUTED):
-            answers[str(dealer)] = given
+            answers[dealer] = given
         elif _is_pair(given):
-            answers[str(dealer)] = tuple(given)
+            answers[dealer] = tuple(given)
         else:
             raise MessageError(f"expected two field elements for {dealer}")
     return answers
@@ -134,5 +136,5 @@ def _is_pair(given: Any) -> bool:
     return (
         isinstance(given, list)
         and len(given) == MASKS
-        and all(isinstance(v, int) and 0 <= v < F61.modulus for v in given)
+        and all(type(v) is int and 0 <= v < F61.modulus for v in given)
     )

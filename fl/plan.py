@@ -82,6 +82,13 @@ class Plan:
         """The fewest updates that may be summed: with fewer, c colluders learn somebody's."""
         return max(3, self.colluding + 2)
 
+    def least_points(self, quorum: int) -> int:
+        """The fewest nodes whose values may be believed: t + 1 points lie on some polynomial always.
+
+        Only three nodes have a quorum that small; there, one that is out ends the round.
+        """
+        return max(quorum, self.threshold + 2)
+
     @property
     def data(self) -> Task:
         """The task's description."""
