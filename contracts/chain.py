@@ -48,6 +48,11 @@ class ChainEndpoint:
         """Whether `close` will stop it."""
         return self._process is not None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the embedded chain that this `connect` started has ended since."""
+        return self._process is not None and self._process.poll() is not None
+
     def close(self) -> None:
         """Stop the embedded chain if it was started by this `connect`; else do nothing."""
         if self._process is not None:
@@ -89,6 +94,20 @@ def connect(
     if running.chain_id != expected:
         running.close()
         raise WrongChain(f"chain id {expected}", f"{running.chain_id} at {running.url}")
+    return running
+
+
+def reach(folder: Path, *, rpc_url: str | None = None) -> ChainEndpoint:
+    """Return the chain that `connect` would find running; never start one.
+
+    Raises:
+        ChainUnreachable: none answers.
+    """
+    if rpc_url is not None:
+        return _external(rpc_url, None)
+    running = _attach(folder)
+    if running is None:
+        raise ChainUnreachable(str(folder / DATABASE), "the embedded chain does not run")
     return running
 
 

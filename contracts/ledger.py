@@ -116,6 +116,11 @@ class Ledger(LedgerReader):
             address = sender.deploy(load_artifact().bytecode)
         return cls(rpc_url, address, private_key)
 
+    @property
+    def traffic(self) -> tuple[int, float]:
+        """Transactions sent through this object, and the seconds from sending to receipt."""
+        return (self._sender.sent, self._sender.seconds) if self._sender else (0, 0.0)
+
     def register(self, account: str, role: Role, public_key: bytes) -> Receipt:
         """Register `account` (coordinator); `public_key` is a P-256 point of 65 bytes."""
         return self._send(

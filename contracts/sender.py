@@ -41,6 +41,9 @@ class Sender:
         self._gas_price: int | None = None
         self._lock = Lock()
         self.account: str = self._account.address
+        # Transactions sent so far, and the seconds from sending each until its receipt.
+        self.sent = 0
+        self.seconds = 0.0
 
     def send_once(
         self, contract: str, data: bytes, find_done: Callable[[], Receipt | None]
@@ -106,13 +109,17 @@ class Sender:
                 "chainId": self._chain_id,
             }
         )
+        start = time.perf_counter()
         try:
             transaction = self._rpc.call("eth_sendRawTransaction", _hex(signed.raw_transaction))
         except RpcFailed as error:
             if "nonce" in error.message.lower():
                 return None
             raise
-        return self._await(transaction)
+        receipt = self._await(transaction)
+        self.sent += 1
+        self.seconds += time.perf_counter() - start
+        return receipt
 
     def _await(self, transaction: str) -> dict[str, Any]:
         end = time.monotonic() + RECEIPT_DEADLINE

@@ -117,6 +117,9 @@ class EmbeddedChain:
         elif kept != chain_id:
             raise WrongGenesis(f"expected chain id {chain_id}, the database holds {kept}")
         self._chain: Any = rules(database)
+        # What calls on one block returned: views are asked again and again between two blocks.
+        self._answered_on = b""
+        self._answers: dict[Call, bytes] = {}
 
     def head(self) -> BlockHeaderAPI:
         """Return the last block's header."""
@@ -190,6 +193,13 @@ class EmbeddedChain:
             Reverted: the contract refused.
             ExecutionFailed: it ran out of gas or off the road.
         """
+        if header.hash != self._answered_on:
+            self._answered_on, self._answers = header.hash, {}
+        if call not in self._answers:
+            self._answers[call] = self._run(call, header)
+        return self._answers[call]
+
+    def _run(self, call: Call, header: BlockHeaderAPI) -> bytes:
         vm = self._chain.get_vm(header)
         computation = vm.execute_bytecode(
             origin=call.sender,
