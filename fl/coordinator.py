@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from contracts.digests import submissions_root
-from contracts.errors import Refused
+from contracts.errors import NotFound, Refused
 from contracts.ledger import Ledger
 from contracts.records import AttemptKey, AttemptState, Standing
 from crypto.vss import Answer
@@ -18,9 +18,21 @@ from fl.aggregates import aggregate_for, result_digest
 from fl.agreement import Verdicts, judge_attempt, pack_set
 from fl.channel import Channel
 from fl.errors import MessageError, PartyFailed, RoundFailed
-from fl.messages import ANSWERS, OUTCOME, REPORT, SET, SUM, Statement, pack, unpack, unpack_answers
+from fl.messages import (
+    ANSWERS,
+    OUTCOME,
+    REPORT,
+    SET,
+    SUM,
+    Statement,
+    Submission,
+    pack,
+    unpack,
+    unpack_answers,
+)
 from fl.party import context_of
 from fl.plan import Member, Plan
+from fl.replies import check_reply, read_outcome, read_set_signature
 from fl.round import AttemptFailed, PartyDone, PartyNamed, Watcher, run_attempt
 from fl.store import AttemptNote, RoundStore, SubmissionNote
 
@@ -60,6 +72,7 @@ class Attempt:
             "vote": self.vote,
             "distribute": self.distribute,
         }
+        self._check_running()
         try:
             run_attempt(self.key, actions, self.channel, self.store, self._watch)
         except RoundFailed as failure:
@@ -69,6 +82,7 @@ class Attempt:
             # The ledger forbids the next step: the attempt cannot go on, whoever is to blame.
             self._fail(str(refusal))
             raise RoundFailed(str(refusal)) from refusal
+        self._conclude()
 
     # 1. Open
 
@@ -76,10 +90,12 @@ class Attempt:
         """Open the attempt on the ledger and seat the nodes."""
         self.store.begin_attempt(self.key)
         self.ledger.open_attempt(self.key, self.ledger.training(self.key.training).model)
-        seated = self._ask_all(self.plan.nodes, "join", "open", lambda _: b"")
-        if len(seated) < self._quorum:
+        self._ask_all(self.plan.nodes, "join", "open", lambda _: b"")
+        self._name_absent(self.plan.nodes, self._seated(), "open", "took no seat on the ledger")
+        joined = self.ledger.attempt(self.key).joined
+        if joined < self._quorum:
             raise RoundFailed(
-                f"{len(seated)} of {len(self.plan.nodes)} nodes joined, {self._quorum} are needed",
+                f"{joined} of {len(self.plan.nodes)} nodes joined, {self._quorum} are needed",
                 retryable=True,
             )
         self.ledger.call_for_submissions(self.key)
@@ -101,17 +117,18 @@ class Attempt:
 
     def submit(self) -> None:
         """Let the hospitals commit on the ledger, then close the submissions."""
-        sent = self._ask_all(self._hospitals_left(), "submit", "submit", lambda _: b"")
-        transactions = {hospital: unpack(data, str)[0] for hospital, data in sent.items()}
+        self._ask_all(self._hospitals_left(), "submit", "submit", lambda _: b"")
         records = self.ledger.submissions(self.key)
-        for record in records:
-            name = self.plan.name_of(record.hospital)
+        there = [self.plan.hospital(self.plan.name_of(one.hospital)) for one in records]
+        self._name_absent(self.plan.hospitals, there, "submit", "submitted nothing to the ledger")
+        transactions = self._transactions("Submitted")
+        for member, record in zip(there, records, strict=True):
             note = SubmissionNote(
-                name,
+                member.name,
                 record.samples,
                 record.share_root,
                 record.update_hash,
-                transactions.get(name, ""),
+                transactions[record.hospital],
             )
             self.store.keep_submission(self.key, note)
         if len(records) < self.plan.least_accepted:
@@ -125,15 +142,24 @@ class Attempt:
 
     def check(self) -> None:
         """Carry the envelopes to the nodes, reveal the nonces, collect the answers."""
-        message = pack(list(self._messages(SUBMISSION, self.plan.hospitals).values()))
-        self._ask_all(self._nodes_in(), "receive", "check", lambda _: message)
-        revealed = self._ask_all(self._nodes_in(), "reveal", "check", lambda _: b"")
-        if len(revealed) < self._quorum:
+        carried = self._messages(SUBMISSION, self.plan.hospitals).values()
+        submissions = [Submission.from_bytes(data) for data in carried]
+        seats = self._seated()
+
+        def for_node(node: Member) -> bytes:
+            own = seats.index(node)
+            return pack([one.for_seat(own).to_bytes() for one in submissions])
+
+        self._ask_all(self._nodes_in(), "receive", "check", for_node)
+        self._ask_all(self._nodes_in(), "reveal", "check", lambda _: b"")
+        revealed = self.ledger.attempt(self.key).revealed
+        if revealed < self._quorum:
             raise RoundFailed(
-                f"{len(revealed)} nodes revealed their nonce, {self._quorum} are needed",
+                f"{revealed} nodes revealed their nonce, {self._quorum} are needed",
                 retryable=True,
             )
         self.ledger.close_reveals(self.key)
+        self._name_absent(self._seated(), self._nodes_in(), "check", "withheld its nonce")
         self._collect("answer", "check", ANSWERS, self._nodes_in(), lambda _: b"")
 
     # 6. Agree, then aggregate
@@ -145,7 +171,10 @@ class Attempt:
         self._name(verdicts)
         self._collect("judge", "agree", SET, self._in_set(verdicts), lambda _: message)
         if self.ledger.attempt(self.key).agreed_hash is None:
-            raise RoundFailed("no quorum of nodes agreed on a set", retryable=True)
+            # Nodes that are left out sign nothing: a set that leaves out too many has no quorum.
+            reason = verdicts.agreed.reason or "no quorum of nodes agreed on a set"
+            raise RoundFailed(reason, retryable=True)
+        self._name_dissenters()
         self.ledger.publish_set(self.key, verdicts.agreed)
         if not verdicts.agreed.opens:
             raise RoundFailed(verdicts.agreed.reason)
@@ -168,21 +197,22 @@ class Attempt:
         self._collect("vote", "vote", OUTCOME, voters, lambda _: message)
         result = self.ledger.attempt(self.key).result_hash
         outcomes = self._outcomes()
-        for node, (digest, transaction, wrong) in outcomes.items():
-            self.store.keep_vote(self.key, node, digest, transaction)
-            if digest == result:
-                for name in wrong:
-                    self._fault(name, "aggregate", "its share of the sum was wrong")
-            elif result is not None:
-                self._fault(node, "vote", "voted for another hash than the quorum")
+        transactions, votes = self._transactions("Voted"), self.ledger.votes(self.key)
+        for vote in votes:
+            node = self.plan.name_of(vote.node)
+            self.store.keep_vote(self.key, node, vote.result_hash, transactions[vote.node])
         if result is None:
             raise RoundFailed(self._why_no_result(outcomes))
+        on_ledger = [(self.plan.name_of(vote.node), vote.result_hash) for vote in votes]
+        for node, digest in [*on_ledger, *((n, said) for n, (said, _) in outcomes.items())]:
+            if digest != result:
+                self._fault(node, "vote", "voted for another hash than the quorum")
+        self._name_wrong([set(named) for said, named in outcomes.values() if said == result])
 
     # 8. Distribute
 
     def distribute(self) -> None:
         """Hand the result to every party; note the hospitals' evaluations; let the nodes erase."""
-        verdicts = self.verdicts()
         result, served_by = self._fetch()
         kind = aggregate_for(self.plan, self.key.round, b"").kind
         self.store.keep_result(kind, result)
@@ -193,6 +223,10 @@ class Attempt:
         for hospital, data in adopted.items():
             self._keep_report(hospital, data)
         self._ask_all(self._seated(), "erase", "distribute", lambda _: b"")
+
+    def _conclude(self) -> None:
+        """Note how the attempt ended, once its last step is noted: nothing of it is left to do."""
+        verdicts = self.verdicts()
         names = self.plan.name_of
         agreed = verdicts.agreed
         weights = dict(zip(map(names, agreed.accepted), agreed.weights, strict=True))
@@ -269,8 +303,12 @@ class Attempt:
         for member in members:
             try:
                 answer = self.channel.ask(member.name, question, self.key, message(member))
+                check_reply(self.plan, self._context, member, question, answer)
             except PartyFailed as failure:
                 self._fault(member.name, step, failure.reason)
+                continue
+            except MessageError as error:
+                self._fault(member.name, step, str(error))
                 continue
             answers[member.name] = answer
             self._watch(PartyDone(self.key, step, member.name))
@@ -298,21 +336,22 @@ class Attempt:
         key = known[sender].verifying_key
         return Statement.read(data, self._context, sender, key, purpose).body
 
-    def _outcomes(self) -> dict[str, tuple[bytes, str, list[str]]]:
-        outcomes: dict[str, tuple[bytes, str, list[str]]] = {}
+    def _transactions(self, event: str) -> dict[str, str]:
+        """The ledger's transactions of one kind in this attempt, by the account that sent them."""
+        return {
+            str(one.values.get("hospital") or one.values.get("node")): one.transaction
+            for one in self.ledger.events(self.key.training)
+            if one.name == event and one.key == self.key
+        }
+
+    def _outcomes(self) -> dict[str, tuple[bytes, list[str]]]:
+        outcomes: dict[str, tuple[bytes, list[str]]] = {}
         for node, data in self._messages(OUTCOME, self.plan.nodes).items():
-            try:
-                digest, transaction, wrong = unpack(
-                    self._read(node, data, OUTCOME), bytes, str, list
-                )
-            except MessageError as error:
-                self._fault(node, "vote", str(error))
-                continue
-            outcomes[node] = (digest, transaction, [n for n in wrong if n in self.plan.points])
+            outcomes[node] = read_outcome(self._read(node, data, OUTCOME))
         return outcomes
 
-    def _why_no_result(self, outcomes: dict[str, tuple[bytes, str, list[str]]]) -> str:
-        votes = {digest for digest, _, _ in outcomes.values()}
+    def _why_no_result(self, outcomes: dict[str, tuple[bytes, list[str]]]) -> str:
+        votes = {digest for digest, _ in outcomes.values()}
         if not votes:
             return "no node could decode the sum: too many shares are wrong or missing"
         return (
@@ -323,14 +362,21 @@ class Attempt:
     def _fetch(self) -> tuple[bytes, list[str]]:
         """The finalised result, and the nodes that served it."""
         digest = self.ledger.attempt(self.key).result_hash or b""
+        voters = {v.node for v in self.ledger.votes(self.key) if v.result_hash == digest}
         found: bytes | None = None
         served = []
         for node in self.plan.nodes:
             try:
                 answer = self.channel.ask(node.name, "serve", self.key, pack(digest))
                 (result,) = unpack(answer, bytes)
-            except (PartyFailed, MessageError):
-                continue  # Not every node has the result yet; those are handed it afterwards.
+            except PartyFailed as failure:
+                # A node that did not vote for it need not have it: it is handed the result next.
+                if node.account in voters:
+                    self._fault(node.name, "distribute", failure.reason)
+                continue
+            except MessageError as error:
+                self._fault(node.name, "distribute", str(error))
+                continue
             if result_digest(result) != digest:
                 self._fault(node.name, "distribute", "served another result than the ledger's")
                 continue
@@ -341,11 +387,7 @@ class Attempt:
         return found, served
 
     def _keep_report(self, hospital: str, data: bytes) -> None:
-        try:
-            (confusion,) = unpack(self._read(hospital, data, REPORT), list)
-        except MessageError as error:
-            self._fault(hospital, "distribute", str(error))
-            return
+        (confusion,) = unpack(self._read(hospital, data, REPORT), list)
         if confusion:
             self.store.keep_evaluation(self.key, hospital, confusion)
 
@@ -370,12 +412,58 @@ class Attempt:
         for node, reason in verdicts.left_out.items():
             self._fault(node, "check", reason)
 
+    def _name_absent(
+        self, members: Iterable[Member], there: Iterable[Member], step: str, reason: str
+    ) -> None:
+        """Name who is absent on the ledger, whatever it answered, unless it is named already."""
+        present, named = list(there), self.store.faults(self.key)
+        for member in members:
+            if member not in present and member.name not in named:
+                self._fault(member.name, step, reason)
+
+    def _name_dissenters(self) -> None:
+        """Name the nodes that signed another set than the quorum, on the ledger or to us."""
+        record = self.ledger.attempt(self.key)
+        settled = (record.agreed_hash, record.opens)
+        messages = self._messages(SET, self.plan.nodes)
+        said = {n: read_set_signature(self._read(n, data, SET)) for n, data in messages.items()}
+        for join in self.ledger.joins(self.key):
+            node = self.plan.name_of(join.node)
+            if {join.agreed or settled, said.get(node, settled)} != {settled}:
+                self._fault(node, "agree", "signed another set than the quorum")
+
+    def _name_wrong(self, blames: list[set[str]]) -> None:
+        """Name the nodes whose shares of the sum were wrong, by what each voter found."""
+        for name in self.plan.points:
+            # One more than t say so, hence one that follows the protocol.
+            if sum(name in named for named in blames) > self.plan.threshold:
+                self._fault(name, "aggregate", "its share of the sum was wrong")
+
     def _fault(self, party: str, step: str, reason: str) -> None:
         self.store.keep_fault(self.key, party, step, reason)
         self._watch(PartyNamed(self.key, step, party, reason))
 
+    def _check_running(self) -> None:
+        """Raise RoundFailed when the ledger gave the attempt up and only the note of it is missing.
+
+        Nobody is asked anything then: whoever could not answer any more would be named for nothing.
+        """
+        try:
+            record = self.ledger.attempt(self.key)
+        except NotFound:
+            return
+        if record.state == AttemptState.FAILED:
+            self._note_failure(record.reason)
+            raise RoundFailed(record.reason, retryable=record.agreed_hash is None)
+
     def _fail(self, reason: str) -> None:
-        if self.ledger.attempt(self.key).state != AttemptState.FAILED:
-            self.ledger.fail(self.key, reason)
+        try:
+            if self.ledger.attempt(self.key).state != AttemptState.FAILED:
+                self.ledger.fail(self.key, reason)
+        except NotFound:
+            pass  # The ledger refused to open the attempt, so there is nothing to give up.
+        self._note_failure(reason)
+
+    def _note_failure(self, reason: str) -> None:
         self.store.end_attempt(self.key, AttemptNote(finalised=False, reason=reason))
         self._watch(AttemptFailed(self.key, reason))

@@ -12,12 +12,15 @@ from fl.channel import Channel
 from fl.coordinator import Attempt
 from fl.errors import PartyFailed, RoundFailed
 from fl.plan import Plan
-from fl.round import PartyNamed, Watcher
+from fl.round import Event, PartyNamed, StepDone, Watcher
 from fl.store import RoundStore
 
 # A round that failed before any node agreed to a set is tried once more, since a silent party may
 # be back.
 ATTEMPTS = 2
+STOPPED = "stopped on request"
+# From the vote on an attempt has its result, which every party is to get before anything stops.
+TOO_LATE = ("vote", "distribute")
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ class FederatedTraining:
     def run(self) -> Ending:
         """Run every round that is not finalised yet; end the training on the ledger.
 
-        An interrupted attempt is finished first. The reason of a failed round ends the training.
+        An interrupted attempt is finished first. The reason of a failed round ends the training; a
+        request to stop does so between two steps.
         """
         try:
             while (key := self._next()) is not None:
-                if self._stop_requested():
-                    return self._end(Ending(False, "stopped on request"))
+                # An attempt under way stops at its next step, so that it ends with its reason.
+                if self._stop_requested() and self.store.unfinished() is None:
+                    return self._end(Ending(False, STOPPED))
                 self._try(key)
         except RoundFailed as failure:
             return self._end(Ending(False, failure.reason))
@@ -80,22 +85,39 @@ class FederatedTraining:
         if (unfinished := self.store.unfinished()) is not None:
             return unfinished
         record = self.ledger.training(self.training)
-        if record.state == TrainingState.ENDED:
-            raise RoundFailed(record.reason or "the training was ended on the ledger")
         if record.next_round > self.plan.rounds:
             return None
-        known = self.ledger.round(self.training, record.next_round)
-        return AttemptKey(self.training, record.next_round, known.attempts + 1)
+        if record.state == TrainingState.ENDED:
+            raise RoundFailed(record.reason or "the training was ended on the ledger")
+        tried = self.ledger.round(self.training, record.next_round).attempts
+        if tried:
+            self._check_retry(AttemptKey(self.training, record.next_round, tried))
+        return AttemptKey(self.training, record.next_round, tried + 1)
+
+    def _check_retry(self, last: AttemptKey) -> None:
+        """Raise RoundFailed unless the ledger's record of the last attempt allows a further one.
+
+        Whoever resumes decides the same, so a kill right after a failure buys no attempt.
+        """
+        record = self.ledger.attempt(last)
+        agreed = record.locked or record.agreed_hash is not None
+        if agreed or last.attempt >= ATTEMPTS:
+            raise RoundFailed(record.reason)
+        self._erase(last)
 
     def _try(self, key: AttemptKey) -> None:
-        attempt = Attempt(self.plan, key, self.ledger, self.channel, self.store, self._watch)
+        attempt = Attempt(self.plan, key, self.ledger, self.channel, self.store, self._between)
         try:
             attempt.run()
         except RoundFailed as failure:
-            locked = self.ledger.round(key.training, key.round).locked
-            if not failure.retryable or locked or key.attempt >= ATTEMPTS:
+            if not failure.retryable:
                 raise
-            self._erase(key)
+
+    def _between(self, event: Event) -> None:
+        """Tell the watcher; at the end of a step, stop when that is wanted."""
+        self._watch(event)
+        if isinstance(event, StepDone) and event.step not in TOO_LATE and self._stop_requested():
+            raise RoundFailed(STOPPED)
 
     def _end(self, ending: Ending) -> Ending:
         record = self.ledger.training(self.training)

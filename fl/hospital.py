@@ -104,12 +104,12 @@ class Hospital(Party):
         if attempt.state != AttemptState.FINALISED or attempt.result_hash != result_digest(result):
             raise StepRefused(f"{self.name} was handed another result than the ledger's")
         if key.round == 0:
-            return self.state(REPORT, key, pack([]))
+            return self.state_once(REPORT, key, pack([]))
         self._check_statistics(statistics)
         _, parameters = load_model(result)
         features, labels = self._inputs(self._rows.test, statistics)
         confusion = evaluate(self.plan.spec, parameters, features, labels)
-        return self.state(REPORT, key, pack(confusion.tolist()))
+        return self.state_once(REPORT, key, pack(confusion.tolist()))
 
     def dealing(self, key: AttemptKey) -> Dealing:
         """What was dealt in an attempt, computed again from the kept update and seed.

@@ -62,6 +62,11 @@ class Submission:
         """The submission as a message."""
         return pack(self.hospital, list(self.digests), list(self.envelopes))
 
+    def for_seat(self, seat: int) -> Submission:
+        """What the holder of a seat needs of it: all digests, and no envelope but its own."""
+        kept = [e if place == seat else b"" for place, e in enumerate(self.envelopes)]
+        return Submission(self.hospital, self.digests, tuple(kept))
+
     @classmethod
     def from_bytes(cls, data: bytes) -> Submission:
         """The inverse of `to_bytes`. Raises MessageError."""

@@ -19,6 +19,7 @@ from contracts.records import (
     SubmissionRecord,
     TrainingState,
 )
+from crypto.digest import merkle_root
 from crypto.envelope import public_key_bytes, sign, verify
 from crypto.errors import FieldError
 from crypto.field import F61
@@ -84,13 +85,14 @@ class Node(Party):
     def receive(self, key: AttemptKey, message: bytes) -> bytes:
         """Open this node's envelopes of [submissions] and keep the shares; answers []."""
         (carried,) = unpack(message, list)
-        submissions = {one.hospital: one for one in map(Submission.from_bytes, carried)}
+        submissions = _readable(carried)
         custody = self._custody(key)
         seats = [self.plan.name_of(join.node) for join in self.ledger.joins(key)]
         length = aggregate_for(self.plan, key.round, b"").length
         for record in self._closed_submissions(key):
             name = self.plan.name_of(record.hospital)
-            custody.keep_share(record, submissions.get(name), seats, length)
+            found = submissions.get((name, record.share_root))
+            custody.keep_share(record, found, seats, length)
         return pack()
 
     # 4. Check the sharing
@@ -122,7 +124,7 @@ class Node(Party):
             self._check_free(key)
             self.store.record(f"{round_place(key)}/set", pack(key.attempt, digest))
         self.ledger.agree(key, digest, agreed.opens)
-        return self.state(SET, key, pack(digest, agreed.opens))
+        return self.state_once(SET, key, pack(digest, agreed.opens))
 
     def release(self, key: AttemptKey, message: bytes) -> bytes:
         """Release the share of the agreed sum against a quorum of signatures ([set, statements]).
@@ -145,7 +147,8 @@ class Node(Party):
         vote.
 
         Answers a statement [result hash, transaction, nodes whose shares were wrong]. Raises
-        ShareError when more shares are wrong than can be corrected.
+        ShareError when more shares are wrong than can be corrected, StepRefused when fewer than a
+        quorum came: of t + 1 shares none could be seen to be wrong.
         """
         items, statements, model = unpack(message, list, list, bytes)
         agreed = read_set(items)
@@ -156,7 +159,7 @@ class Node(Party):
         self.store.record(f"results/{digest.hex()}", result)
         self._check_chain()
         receipt = self.ledger.vote(key, digest)
-        return self.state(OUTCOME, key, pack(digest, receipt.transaction, wrong))
+        return self.state_once(OUTCOME, key, pack(digest, receipt.transaction, wrong))
 
     # 8. Distribute
 
@@ -251,12 +254,17 @@ class Node(Party):
         joins = self.ledger.joins(key)
         return [self.plan.name_of(join.node) for join in joins if join.standing == Standing.IN]
 
+    def _judged(self, key: AttemptKey) -> list[str]:
+        """The nodes that the judgement is about: also those that the published set leaves out."""
+        judged = (Standing.IN, Standing.LEFT_OUT)
+        joins = self.ledger.joins(key)
+        return [self.plan.name_of(join.node) for join in joins if join.standing in judged]
+
     def _statements(
-        self, key: AttemptKey, carried: Sequence[bytes], purpose: str
+        self, key: AttemptKey, carried: Sequence[bytes], purpose: str, active: Sequence[str]
     ) -> dict[str, Statement]:
-        """The readable statements of active nodes, the first of each."""
+        """The readable statements of the nodes named in `active`, the first of each."""
         found: dict[str, Statement] = {}
-        active = self._active(key)
         for data in carried:
             try:
                 sender = str(unpack(data, str, str, bytes, bytes)[0])
@@ -271,7 +279,8 @@ class Node(Party):
 
     def _judgement(self, key: AttemptKey, carried: Sequence[bytes]) -> AgreedSet:
         answers: dict[str, dict[str, Answer]] = {}
-        for node, statement in self._statements(key, carried, ANSWERS).items():
+        judged = self._judged(key)
+        for node, statement in self._statements(key, carried, ANSWERS, judged).items():
             try:
                 answers[node] = unpack_answers(statement.body)
             except MessageError:
@@ -282,7 +291,7 @@ class Node(Party):
             aggregate_for(self.plan, key.round, b""),
             submissions_root(submissions),
             self.ledger.training(key.training).quorum,
-            self._active(key),
+            judged,
             submissions,
             answers,
         ).agreed
@@ -292,7 +301,7 @@ class Node(Party):
         if kept is None or unpack(kept, int, bytes) != [key.attempt, digest]:
             raise StepRefused(f"{self.name} did not agree to this set in this attempt")
         expected = pack(digest, True)
-        statements = self._statements(key, carried, SET).values()
+        statements = self._statements(key, carried, SET, self._active(key)).values()
         signers = sum(statement.body == expected for statement in statements)
         quorum = self.ledger.training(key.training).quorum
         if signers < quorum:
@@ -309,7 +318,7 @@ class Node(Party):
         """The result's bytes, and the nodes whose shares were wrong or unreadable."""
         shares: dict[str, Words] = {}
         wrong: list[str] = []
-        for node, statement in self._statements(key, carried, SUM).items():
+        for node, statement in self._statements(key, carried, SUM, self._active(key)).items():
             try:
                 share = F61.from_bytes(statement.body)
             except FieldError:
@@ -318,8 +327,23 @@ class Node(Party):
                 shares[node] = share
             else:
                 wrong.append(node)
+        needed = self.plan.least_points(self.ledger.training(key.training).quorum)
+        if len(shares) < needed:
+            raise StepRefused(f"expected {needed} shares of the sum, got {len(shares)}")
         points = [self.plan.points[node] for node in shares]
         rows = np.array(list(shares.values()), dtype=np.uint64).reshape(len(shares), -1)
         decoded = decode(points, rows, self.plan.threshold)
         wrong += [node for node in shares if self.plan.points[node] in decoded.wrong]
         return aggregate.result(F61.to_signed(decoded.values), sum(agreed.weights)), wrong
+
+
+def _readable(carried: Sequence[bytes]) -> dict[tuple[str, bytes], Submission]:
+    """The readable submissions by hospital and share root: nobody can stand for another."""
+    found: dict[tuple[str, bytes], Submission] = {}
+    for data in carried:
+        try:
+            one = Submission.from_bytes(data)
+        except MessageError:
+            continue  # One hospital's garbage is no envelope of its own, and nobody else's matter.
+        found[one.hospital, merkle_root(one.digests)] = one
+    return found

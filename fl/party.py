@@ -9,8 +9,8 @@ from contracts.ledger import Ledger
 from contracts.records import AttemptKey
 from crypto.context import Context
 from crypto.envelope import PrivateKey
-from fl.errors import StepRefused
-from fl.messages import Statement
+from fl.errors import ConflictError, StepRefused
+from fl.messages import Statement, unpack
 from fl.plan import Plan
 from fl.store import PartyStore
 
@@ -61,6 +61,18 @@ class Party:
     def state(self, purpose: str, key: AttemptKey, body: bytes) -> bytes:
         """A signed statement of this party, as a message."""
         return Statement.make(self.context(key), self.name, self._key, purpose, body).to_bytes()
+
+    def state_once(self, purpose: str, key: AttemptKey, body: bytes) -> bytes:
+        """A signed statement that is kept, so that it is sent again as the same bytes.
+
+        A signature holds a random number, so signing again would give others. Raises ConflictError
+        when this party said something else before, for this purpose in this attempt.
+        """
+        place = f"{attempt_place(key)}/said/{purpose}"
+        kept = self.store.remember(place, lambda: self.state(purpose, key, body))
+        if unpack(kept, str, str, bytes, bytes)[2] != body:
+            raise ConflictError(place)
+        return kept
 
     def _check_plan(self) -> None:
         if self.ledger.training(self.training).config_hash != self.plan.digest():

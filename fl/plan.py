@@ -83,7 +83,7 @@ class Plan:
         return max(3, self.colluding + 2)
 
     def least_points(self, quorum: int) -> int:
-        """The fewest nodes whose values may be believed: t + 1 points lie on some polynomial always.
+        """The fewest nodes whose values may be believed: any t + 1 points lie on a polynomial.
 
         Only three nodes have a quorum that small; there, one that is out ends the round.
         """
