@@ -12,11 +12,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
 
+# In the instance folder: held by whoever trains, and by the server.
+TRAINING_LOCK = "training.lock"
+SERVER_LOCK = "server.lock"
+
 
 class Settings(BaseSettings):
     """The settings of one installation. Raises pydantic's ValidationError for a bad value."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", frozen=True)
 
     instance_dir: Path = Field(
         default=ROOT / "instance",
@@ -45,6 +49,14 @@ class Settings(BaseSettings):
         ge=1,
         validation_alias="CONSILIUM_THRESHOLD",
         description="How many nodes together learn nothing of an update.",
+    )
+
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        validation_alias="CONSILIUM_PORT",
+        description="Port of the pages on 127.0.0.1; when it is taken, the next free one; 0: any.",
     )
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from app.cli import train, verify
 from app.cli.console import complain
 from app.errors import AppError
 from contracts.errors import LedgerError
@@ -12,9 +11,27 @@ from contracts.errors import LedgerError
 
 def main(args: argparse.Namespace) -> int:
     """Run the command that was parsed; its exit status."""
-    commands = {"start": train.start, "train": train.train, "verify": verify.verify}
     try:
-        return commands[args.command](args)
+        return _run(args)
     except (AppError, LedgerError) as error:
         complain(str(error))
         return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    # Each command loads what it needs: the server's parent needs neither torch nor numba.
+    if args.command == "train":
+        from app.cli import train
+
+        return train.train(args)
+    if args.command == "verify":
+        from app.cli import verify
+
+        return verify.verify(args)
+    if args.command == "password":
+        from app.cli import password
+
+        return password.password(args)
+    from app.cli import serve
+
+    return serve.start(args)

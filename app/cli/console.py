@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from fl.round import AttemptFailed, Event, PartyDone, PartyNamed, StepDone
+from fl.round import AttemptFailed, Event, PartyNamed, StepDone
+
+# The narrowest terminal in which the tables stay whole.
+_WIDTH = 80
 
 _DID = {
     "open": "opened on the chain, nodes seated",
@@ -39,14 +41,9 @@ class StepLines:
     def __init__(self, rounds: int) -> None:
         self._console = progress()
         self._rounds = rounds
-        self._done = 0
-        self._start = time.perf_counter()
 
     def __call__(self, event: Event) -> None:
         """Watch a training; see `fl.round.Watcher`."""
-        if isinstance(event, PartyDone):
-            self._done += 1
-            return
         where = f"round {event.key.round}/{self._rounds}" if event.key.round else "statistics"
         if isinstance(event, StepDone):
             cost = event.cost
@@ -62,49 +59,65 @@ class StepLines:
 
 def print_training(document: dict[str, Any]) -> None:
     """The tables of a training: hospitals by round, then seconds and bytes by step."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(_WIDTH, Console().width))
     rounds = document["rounds"]
     if rounds:
-        console.print(_hospital_table(rounds))
-        console.print(_cost_table([document["statistics"], *rounds]))
-    console.print(_summary(document), soft_wrap=True)
+        for table in (_hospital_table(rounds), _cost_table([document["statistics"], *rounds])):
+            console.print(table)
+            console.print()
+    console.print(_summary(document), soft_wrap=True, markup=False)
 
 
 def _hospital_table(rounds: list[dict[str, Any]]) -> Table:
-    table = Table(title="Rounds", title_justify="left")
-    for heading in ("round", "accuracy", "hospital", "samples", "update", "transaction", "verdict"):
-        table.add_column(heading, justify="right" if heading in ("round", "samples") else "left")
+    table = _table("round", "accuracy", "hospital", "samples", "update", "transaction", "verdict")
     for one in rounds:
-        for index, hospital in enumerate(one["hospitals"]):
-            first = index == 0
+        first = (str(one["round"]), _percent(one["accuracy"]))
+        for hospital in one["hospitals"]:
             table.add_row(
-                str(one["round"]) if first else "",
-                _percent(one["accuracy"]) if first else "",
+                *first,
                 hospital["name"],
                 str(hospital["samples"]),
-                hospital["update_sha256"][:10] + "…",
-                hospital["transaction"][:12] + "…",
+                _short(hospital["update_sha256"]),
+                _short(hospital["transaction"]),
                 hospital["verdict"],
-                end_section=index == len(one["hospitals"]) - 1,
             )
+            first = ("", "")
     return table
 
 
 def _cost_table(rounds: list[dict[str, Any]]) -> Table:
+    """Over the whole training, with the round of the statistics."""
+    table = _table("step", "seconds", "a round", "bytes", "a round")
     steps = list(rounds[-1]["seconds"])
-    table = Table(title="Seconds by step", title_justify="left")
-    table.add_column("round")
-    for heading in (*steps, "all", "bytes"):
-        table.add_column(heading, justify="right")
-    for one in rounds:
-        seconds = one["seconds"]
-        table.add_row(
-            str(one["round"]) if one["round"] else "stat.",
-            *(f"{seconds.get(step, 0):.2f}" for step in steps),
-            f"{sum(seconds.values()):.2f}",
-            f"{one['bytes']:,}",
-        )
+    for step in steps:
+        seconds = sum(one["seconds"].get(step, 0.0) for one in rounds)
+        volume = sum(one["bytes_by_step"].get(step, 0) for one in rounds)
+        table.add_row(step, *_cost(seconds, volume, len(rounds)))
+    seconds = sum(sum(one["seconds"].values()) for one in rounds)
+    volume = sum(one["bytes"] for one in rounds)
+    table.add_row("all", *_cost(seconds, volume, len(rounds)))
     return table
+
+
+def _cost(seconds: float, volume: int, rounds: int) -> tuple[str, str, str, str]:
+    return (
+        f"{seconds:.2f}",
+        f"{seconds / rounds:.3f}",
+        f"{volume:,}",
+        f"{volume // rounds:,}",
+    )
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    numbers = ("round", "accuracy", "samples", "seconds", "a round", "bytes")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    return table
+
+
+def _short(digest: str) -> str:
+    return digest[:8] + "…"
 
 
 def _summary(document: dict[str, Any]) -> str:

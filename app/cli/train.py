@@ -1,4 +1,4 @@
-"""`run.py` and `run.py train`: run secure rounds, or resume those that were interrupted."""
+"""`run.py train`, and the first start: run secure rounds, or resume those that were interrupted."""
 
 from __future__ import annotations
 
@@ -14,24 +14,10 @@ from filelock import FileLock, Timeout
 from app.cli.console import StepLines, print_training, progress
 from app.errors import BusyError
 from app.services.federation import Federation, open_federation
+from app.services.requests import TrainingRequest
 from app.services.results import training_document
-from app.services.trainings import TrainingRequest, Trainings
-from config import Settings
-
-LOCK = "training.lock"
-
-
-def start(args: argparse.Namespace) -> int:
-    """The main job: train unless that was done, say where everything lies."""
-    with _prepared() as federation:
-        trainings = Trainings(federation)
-        done = trainings.find_finished()
-        if done is None or trainings.find_unfinished() is not None:
-            return _train(trainings, federation, args)
-        progress().print("The federation has a trained model; `run.py train` trains another.")
-        print_training(training_document(federation.database, done))
-        _say_where(federation)
-        return 0
+from app.services.trainings import Trainings
+from config import TRAINING_LOCK, Settings
 
 
 def train(args: argparse.Namespace) -> int:
@@ -80,7 +66,7 @@ def _prepared() -> Iterator[Federation]:
     """The federation, with the right to train in it. Raises BusyError when another has it."""
     settings = Settings()
     settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(settings.instance_dir / LOCK, timeout=0)
+    lock = FileLock(settings.instance_dir / TRAINING_LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:

@@ -1,7 +1,9 @@
 """The database's tables, a file a subject. Hashes are lower-case hex in columns of their own."""
 
+from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
 from app.models.federation import DeploymentRow, PartyRow
+from app.models.jobs import JobRow, PartyProgressRow
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -13,18 +15,25 @@ from app.models.training import (
     TrainingRow,
     VoteRow,
 )
+from app.models.users import SessionRow, UserRow
 
 __all__ = [
     "AttemptRow",
+    "AuditHeadRow",
+    "AuditRow",
     "Base",
     "DeploymentRow",
     "EvaluationRow",
     "FaultRow",
+    "JobRow",
     "MessageRow",
+    "PartyProgressRow",
     "PartyRow",
     "ResultRow",
+    "SessionRow",
     "StepRow",
     "SubmissionRow",
     "TrainingRow",
+    "UserRow",
     "VoteRow",
 ]

@@ -66,7 +66,11 @@ class AttemptRow(Base):
 
 
 class StepRow(Base):
-    """A finished step of an attempt and what it cost."""
+    """A finished step of an attempt and what it cost.
+
+    `transactions` and `transaction_seconds` (from sending to receipt, summed) are None where
+    nobody measured them.
+    """
 
     __tablename__ = "steps"
     __table_args__ = (UniqueConstraint("attempt_id", "name"),)
@@ -76,7 +80,9 @@ class StepRow(Base):
     name: Mapped[str] = mapped_column(String(NAME))
     seconds: Mapped[float] = mapped_column(Float)
     messages: Mapped[int] = mapped_column(Integer)
-    bytes: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    transactions: Mapped[int | None] = mapped_column(Integer)
+    transaction_seconds: Mapped[float | None] = mapped_column(Float)
 
 
 class SubmissionRow(Base):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.errors import SetupError
@@ -104,6 +105,7 @@ def _deployed(database: Database, endpoint: ChainEndpoint, keys: Keys) -> tuple[
     with database.transaction() as session:
         row = session.scalars(select(DeploymentRow).filter_by(genesis_hash=genesis)).one_or_none()
         if row is None:
+            _check_not_lost(session, endpoint)
             ledger = Ledger.deploy(endpoint.url, keys.chain)
             row = DeploymentRow(
                 chain_id=endpoint.chain_id,
@@ -127,3 +129,14 @@ def _deployed(database: Database, endpoint: ChainEndpoint, keys: Keys) -> tuple[
             f"this installation's coordinator is {keys.account}"
         )
     return ledger, row.id
+
+
+def _check_not_lost(session: Session, endpoint: ChainEndpoint) -> None:
+    """Refuse a second embedded chain: what the first recorded would stand without proof."""
+    query = select(DeploymentRow.contract).filter_by(chain_kind="embedded")
+    contract = session.scalars(query).first()
+    if endpoint.kind == "embedded" and contract is not None:
+        raise SetupError(
+            f"the embedded chain is not the one that holds the contract {contract}: chain.db was "
+            "removed or replaced. Restore it, or start over with another CONSILIUM_INSTANCE folder"
+        )

@@ -56,6 +56,7 @@ def _round(attempt: AttemptRow) -> dict[str, Any]:
     return document | {
         "bytes": sum(step.bytes for step in attempt.steps),
         "seconds": {step.name: round(step.seconds, DIGITS) for step in attempt.steps},
+        "bytes_by_step": {step.name: step.bytes for step in attempt.steps},
         "hospitals": [_hospital(submission) for submission in attempt.submissions],
         "faults": _faults(attempt),
     }

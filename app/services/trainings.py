@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.errors import RequestError
 from app.models import AttemptRow, TrainingRow
 from app.models.base import now
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
-from app.stores.rounds import FINALISED, Rounds
+from app.services.requests import TrainingRequest
+from app.stores.rounds import FINALISED, OPEN, Rounds
+from contracts.errors import NotFound, Refused
+from contracts.ledger import Ledger
+from contracts.records import MOST_REASON, TrainingState
 from fl.aggregates import result_digest
 from fl.channel import Channel
 from fl.datasets import Partition, SplitRule, Table, get_task
@@ -31,25 +35,6 @@ from fl.training import LocalSettings, accuracy, balanced_accuracy
 RUNNING = "running"
 FINISHED = "finished"
 FAILED = "failed"
-
-DEFAULT_SEED = 7
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What a person asks for; None means the task's default.
-
-    `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
-    """
-
-    task: str = "heart"
-    hospitals: tuple[str, ...] | int | None = None
-    partition: Literal["dirichlet", "iid"] | None = None
-    alpha: float | None = None
-    rounds: int | None = None
-    local_epochs: int | None = None
-    learning_rate: float | None = None
-    seed: int = DEFAULT_SEED
 
 
 class Trainings:
@@ -66,8 +51,13 @@ class Trainings:
         except FlError as error:
             raise RequestError(str(error)) from error
 
-    def start(self, plan: Plan) -> str:
-        """Note a new training; its identifier, 64 hex digits."""
+    def start(
+        self, plan: Plan, also: Callable[[Session, str], None] = lambda _session, _training: None
+    ) -> str:
+        """Note a new training; its identifier, 64 hex digits.
+
+        `also` notes in the same transaction to whom it belongs.
+        """
         identifier = secrets.token_hex(32)
         row = TrainingRow(
             id=identifier,
@@ -82,6 +72,8 @@ class Trainings:
         )
         with self._database.transaction() as session:
             session.add(row)
+            session.flush()
+            also(session, identifier)
         return identifier
 
     def find_unfinished(self) -> str | None:
@@ -95,22 +87,59 @@ class Trainings:
     def find_finished(self) -> str | None:
         """The identifier of the latest finished training, or None."""
         with self._database.transaction() as session:
-            query = select(TrainingRow.id).filter_by(state=FINISHED)
+            query = select(TrainingRow.id).filter_by(
+                state=FINISHED, deployment_id=self._federation.deployment
+            )
             return session.scalars(query.order_by(TrainingRow.ended_at.desc())).first()
 
-    def run(self, identifier: str, watch: Watcher) -> Ending:
-        """Run a training to its end, or resume it where it was interrupted."""
+    def run(
+        self,
+        identifier: str,
+        watch: Watcher,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> Ending:
+        """Run a training to its end, or resume it where it was interrupted.
+
+        Raises ChainUnreachable, and whatever `watch` raises: it can then be resumed.
+        """
         plan = self.plan_of(identifier)
         training = bytes.fromhex(identifier)
-        open_training(plan, training, self._federation.ledger)
-        tables = load_tables(plan)
-        store = Rounds(self._database, training)
         ledger = self._federation.ledger
+        open_training(plan, training, ledger)
+        tables = load_tables(plan)
         with assembled(self._federation, plan, training, tables) as parties:
+            ledgers = [ledger, *(party.ledger for party in parties.values())]
+            store = Rounds(self._database, training, lambda: _traffic(ledgers))
             channel = Channel(InProcess(parties))
-            ending = FederatedTraining(plan, training, ledger, channel, store, watch).run()
+            ending = FederatedTraining(
+                plan, training, ledger, channel, store, watch, stop_requested
+            ).run()
         self._conclude(identifier, plan, tables, ending)
         return ending
+
+    def give_up(self, identifier: str, reason: str) -> None:
+        """End a training that cannot go on, on the ledger where it was opened there.
+
+        Raises ChainUnreachable.
+        """
+        ledger = self._federation.ledger
+        with suppress(NotFound, Refused):
+            if ledger.training(bytes.fromhex(identifier)).state == TrainingState.OPEN:
+                ledger.end_training(bytes.fromhex(identifier), shortened(reason))
+        with self._database.transaction() as session:
+            row = session.get_one(TrainingRow, identifier)
+            for attempt in row.attempts:
+                if attempt.state == OPEN:
+                    attempt.state, attempt.reason, attempt.ended_at = FAILED, reason, now()
+            row.state, row.reason, row.ended_at = FAILED, reason, now()
+
+    def outcome(self, identifier: str) -> tuple[str, str]:
+        """The state of a training and its reason. Raises RequestError when there is none such."""
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, identifier)
+            if row is None:
+                raise RequestError(f"expected a training of this installation, got {identifier}")
+            return row.state, row.reason
 
     def plan_of(self, identifier: str) -> Plan:
         """The plan of a training. Raises RequestError when there is no such training."""
@@ -174,6 +203,16 @@ class Trainings:
                 for attempt in row.attempts
                 if attempt.state == FINALISED
             ]
+
+
+def shortened(reason: str) -> str:
+    """The reason, cut to what the contract takes."""
+    return reason.encode()[:MOST_REASON].decode(errors="ignore")
+
+
+def _traffic(ledgers: Sequence[Ledger]) -> tuple[int, float]:
+    counts = [ledger.traffic for ledger in ledgers]
+    return sum(sent for sent, _ in counts), sum(seconds for _, seconds in counts)
 
 
 def _partition(default: Partition, request: TrainingRequest) -> Partition:

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from fl.errors import ConflictError
 
+_NEW = ".new-"
+
 
 class PartyFiles:
     """Implements `fl.store.PartyStore` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(folder)
         self._folder = folder
 
     def get(self, key: str) -> bytes | None:
@@ -56,6 +58,11 @@ class PartyFiles:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+        # A kill in the middle of a write left a copy of a value beside it, perhaps of this one.
+        for leftover in path.parent.glob(f"{_NEW}*"):
+            leftover.unlink()
+        if path.parent.is_dir():
+            _flush_folder(path.parent)
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
@@ -66,8 +73,8 @@ class PartyFiles:
     def _write(self, key: str, value: bytes, replace: bool) -> bool:
         """Whether the value was written; False when another one stands and may not be replaced."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        _make_folder(path.parent)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(value)
@@ -83,6 +90,15 @@ class PartyFiles:
             Path(temporary).unlink(missing_ok=True)
         _flush_folder(path.parent)
         return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and those above it for the owner alone, each on disk before the next."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:

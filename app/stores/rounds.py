@@ -5,7 +5,7 @@ Every method is one transaction, committed when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
@@ -39,12 +39,21 @@ NOT_VERIFIED = "not verified"
 REFUSED = "refused"
 
 
-class Rounds:
-    """The rounds of the training with this identifier (32 bytes)."""
+# Transactions sent so far, and the seconds that they took, as in `Ledger.traffic`.
+Traffic = Callable[[], tuple[int, float]]
 
-    def __init__(self, database: Database, training: bytes) -> None:
+
+class Rounds:
+    """The rounds of the training with this identifier (32 bytes).
+
+    With `traffic`, a step's transactions are noted beside its cost.
+    """
+
+    def __init__(self, database: Database, training: bytes, traffic: Traffic | None = None) -> None:
         self._database = database
         self._training = training
+        self._traffic = traffic
+        self._counted = traffic() if traffic else (0, 0.0)
 
     def begin_attempt(self, key: AttemptKey) -> None:
         """Note that the attempt is about to be opened; again is harmless."""
@@ -110,6 +119,7 @@ class Rounds:
 
     def finish_step(self, key: AttemptKey, step: str, cost: StepCost) -> None:
         """Note a finished step and what it cost."""
+        transactions, seconds = self._transactions()
         with self._database.transaction() as session:
             attempt = _get_attempt(session, key)
             session.add(
@@ -119,6 +129,8 @@ class Rounds:
                     seconds=cost.seconds,
                     messages=cost.messages,
                     bytes=cost.bytes,
+                    transactions=transactions,
+                    transaction_seconds=seconds,
                 )
             )
 
@@ -186,6 +198,13 @@ class Rounds:
                 session.add(
                     EvaluationRow(attempt_id=attempt.id, hospital=hospital, confusion=confusion)
                 )
+
+    def _transactions(self) -> tuple[int | None, float | None]:
+        """How many were sent since the last step, and how long they took."""
+        if self._traffic is None:
+            return None, None
+        before, self._counted = self._counted, self._traffic()
+        return self._counted[0] - before[0], self._counted[1] - before[1]
 
 
 def _find_attempt(session: Session, key: AttemptKey) -> AttemptRow | None:

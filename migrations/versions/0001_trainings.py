@@ -179,7 +179,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name=op.f("fk_steps_attempt_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
         sa.UniqueConstraint("attempt_id", "name", name=op.f("uq_steps_attempt_id")),
@@ -225,37 +225,13 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    with op.batch_alter_table("votes", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_votes_attempt_id"))
-
     op.drop_table("votes")
-    with op.batch_alter_table("submissions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_submissions_attempt_id"))
-
     op.drop_table("submissions")
-    with op.batch_alter_table("steps", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_steps_attempt_id"))
-
     op.drop_table("steps")
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_messages_attempt_id"))
-
     op.drop_table("messages")
-    with op.batch_alter_table("faults", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_faults_attempt_id"))
-
     op.drop_table("faults")
-    with op.batch_alter_table("evaluations", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_evaluations_attempt_id"))
-
     op.drop_table("evaluations")
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_attempts_training_id"))
-
     op.drop_table("attempts")
-    with op.batch_alter_table("trainings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_trainings_state"))
-
     op.drop_table("trainings")
     op.drop_table("results")
     op.drop_table("parties")

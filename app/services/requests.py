@@ -1,0 +1,43 @@
+"""What a person asks of a training, as it is kept until a worker makes a plan of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from app.errors import RequestError
+
+DEFAULT_SEED = 7
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What a person asks for; None means the task's default.
+
+    `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
+    """
+
+    task: str = "heart"
+    hospitals: tuple[str, ...] | int | None = None
+    partition: Literal["dirichlet", "iid"] | None = None
+    alpha: float | None = None
+    rounds: int | None = None
+    local_epochs: int | None = None
+    learning_rate: float | None = None
+    seed: int = DEFAULT_SEED
+
+    def to_json(self) -> str:
+        """The canonical JSON: sorted keys, no spaces."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingRequest:
+        """The inverse of `to_json`. Raises RequestError."""
+        try:
+            fields = json.loads(text)
+            if isinstance(fields["hospitals"], list):
+                fields["hospitals"] = tuple(fields["hospitals"])
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError) as error:
+            raise RequestError(f"expected a stored request for a training: {error}") from error

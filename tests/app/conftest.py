@@ -1,0 +1,65 @@
+"""What the application's tests share: a chain, a trained installation, both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.database import Database
+from contracts.chain import ChainEndpoint, connect
+from tests.app import commandline
+from tests.app.mariadb import MariaDB
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
+    """One embedded chain for many installations; each deploys a contract of its own."""
+    with connect(tmp_path_factory.mktemp("chain")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation in which `train --rounds 1 --json` ran; see `trained`."""
+    return tmp_path_factory.mktemp("trained") / "instance"
+
+
+@pytest.fixture(scope="session")
+def trained(repository: Path, trained_folder: Path) -> dict[str, Any]:
+    """What `train --rounds 1 --json` printed."""
+    done = commandline.run(repository, trained_folder, "train", "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    (trained_folder / "progress.txt").write_text(done.stderr)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server of the tests' own."""
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.needs("mariadb"))])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'test.db'}"
+    else:
+        server: MariaDB = request.getfixturevalue("mariadb")
+        url = server.new_database()
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """A database of each kind in turn, with the application's tables."""
+    empty_database.migrate()
+    return empty_database

@@ -1,0 +1,188 @@
+"""`run.py verify` finds every altered value, whichever side of it was altered."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from app.cli import main
+from app.services.federation import Federation, open_federation
+from app.services.keys import party_folder
+from app.services.trainings import TrainingRequest, Trainings
+from app.services.verification import Report, Verification
+from config import Settings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance with one finished training of one round."""
+    folder = tmp_path_factory.mktemp("verify") / "instance"
+    with open_federation(settings_of(folder)) as federation:
+        trainings = Trainings(federation)
+        plan = trainings.plan(TrainingRequest(rounds=1, local_epochs=1))
+        assert trainings.run(trainings.start(plan), lambda _: None).finished
+    return folder
+
+
+@pytest.fixture(scope="module")
+def federation(folder: Path) -> Iterator[Federation]:
+    with open_federation(settings_of(folder)) as federation:
+        yield federation
+
+
+@pytest.fixture
+def database(federation: Federation) -> Iterator[Connection]:
+    """A connection whose changes are taken back, byte by byte, after the test."""
+    path = Path(str(federation.database.engine.url.database))
+    with federation.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    copy = path.with_suffix(".copy")
+    shutil.copy(path, copy)
+    with federation.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        yield connection
+    federation.database.close()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    shutil.move(copy, path)
+
+
+def settings_of(folder: Path) -> Settings:
+    return Settings(CONSILIUM_INSTANCE=folder, _env_file=None)  # type: ignore[call-arg]
+
+
+def check(federation: Federation) -> Report:
+    return Verification(federation).run()
+
+
+def told(federation: Federation) -> str:
+    return "\n".join(map(str, check(federation).differences))
+
+
+def flip(value: str | int | bytes | None) -> str | int | bytes:
+    """Another value of the same kind, as near as can be."""
+    match value:
+        case str():
+            return ("1" if value[-1:] == "0" else "0").join((value[:-1], ""))
+        case bytes():
+            return value[:-1] + bytes([value[-1] ^ 1])
+        case int():
+            return value + 1
+        case _:
+            raise AssertionError(f"nothing to alter in {value!r}")
+
+
+def test_an_untouched_instance_has_no_difference(federation: Federation) -> None:
+    report = check(federation)
+    assert report.differences == []
+    assert report.trainings == 1
+    assert report.checked > 100
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "named"),
+    [
+        ("trainings", "plan", "plan"),
+        ("trainings", "plan_sha256", "hash of its plan"),
+        ("trainings", "initial_sha256", "initial model"),
+        ("trainings", "model_sha256", "model"),
+        ("trainings", "statistics_sha256", "statistics"),
+        ("attempts", "set_sha256", "agreed set"),
+        ("attempts", "result_sha256", "result"),
+        ("submissions", "share_root", "share root"),
+        ("submissions", "update_sha256", "update hash"),
+        ("submissions", "samples", "sample count"),
+        ("submissions", "transaction", "transaction"),
+        ("submissions", "weight", "weight"),
+        ("votes", "result_sha256", "vote"),
+        ("votes", "transaction", "transaction"),
+        ("messages", "body", "of"),
+        ("messages", "body_sha256", "of"),
+        ("results", "body", "stored"),
+        ("results", "sha256", "stored"),
+    ],
+)
+def test_an_altered_value_is_found_in_every_row(
+    federation: Federation, database: Connection, table: str, column: str, named: str
+) -> None:
+    rows = database.execute(text(f'SELECT rowid, "{column}" FROM {table}')).all()
+    assert rows
+    for rowid, value in rows:
+        change = text(f'UPDATE {table} SET "{column}" = :value WHERE rowid = :row')
+        database.execute(change, {"value": flip(value), "row": rowid})
+    database.commit()
+    differences = check(federation).differences
+    assert any(named in difference.what for difference in differences)
+    assert len(differences) >= len(rows)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM trainings", "a row in the database"),
+        ("DELETE FROM attempts WHERE round = 1", "round 1, attempt 1"),
+        ("DELETE FROM submissions WHERE hospital = 'Hungary'", "hospitals that submitted"),
+        ("DELETE FROM votes WHERE node = 'Node 2'", "nodes that voted"),
+        ("DELETE FROM results WHERE kind = 'model'", "result in the database"),
+        ("UPDATE submissions SET verdict = 'refused'", "is refused"),
+        ("UPDATE attempts SET state = 'failed' WHERE round = 1", "state is finalised"),
+    ],
+)
+def test_a_missing_or_changed_row_is_found(
+    federation: Federation, database: Connection, statement: str, named: str
+) -> None:
+    database.execute(text(statement))
+    database.commit()
+    assert named in told(federation)
+
+
+def altered(path: Path) -> Callable[[], None]:
+    """Flip a bit in the middle of a file; what is returned restores it."""
+    before = path.read_bytes()
+    middle = len(before) // 2
+    path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    return lambda: (path.write_bytes(before), None)[1]
+
+
+def test_a_node_s_altered_copy_of_a_result_is_found(federation: Federation, folder: Path) -> None:
+    for name in federation.node_names():
+        copies = list((party_folder(folder / "parties", name) / "state" / "results").iterdir())
+        assert len(copies) == 2
+        for copy in copies:
+            restore = altered(copy)
+            assert f"{name}'s copy of the result" in told(federation)
+            restore()
+
+
+def test_a_hospital_s_altered_update_is_found(federation: Federation, folder: Path) -> None:
+    state = party_folder(folder / "parties", "Switzerland") / "state"
+    updates = list(state.rglob("update"))
+    assert len(updates) == 2
+    for update in updates:
+        restore = altered(update)
+        assert "Switzerland's own" in told(federation)
+        restore()
+
+
+def test_the_command_says_what_differs_and_fails(
+    federation: Federation,
+    database: Connection,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CONSILIUM_INSTANCE", str(folder))
+    verify = argparse.Namespace(command="verify")
+    assert main(verify) == 0
+    assert "0 differences" in capsys.readouterr().out
+    database.execute(text("UPDATE submissions SET samples = 1 WHERE hospital = 'Cleveland'"))
+    database.commit()
+    assert main(verify) == 1
+    out = capsys.readouterr().out
+    assert "Cleveland's sample count: expected 210, found 1" in out
+    assert "2 differences" in out

@@ -1,0 +1,138 @@
+"""Asking for a training: what becomes of the form, who may, what is kept on an error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.services.requests import TrainingRequest
+from tests.app.web.conftest import Site
+
+HEART = {
+    "hospitals": ["Cleveland", "Hungary", "VA Long Beach"],
+    "rounds": "4",
+    "local_epochs": "2",
+    "learning_rate": "0.01",
+    "seed": "11",
+}
+DIABETES = {
+    "hospitals": "6",
+    "partition": "iid",
+    "alpha": "0.5",
+    "rounds": "3",
+    "local_epochs": "1",
+    "learning_rate": "0.001",
+    "seed": "7",
+}
+
+
+def test_heart_is_asked_for_as_the_form_says(site: Site) -> None:
+    alice = site.browser("administrator")
+    answer = alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    assert (answer.status_code, answer.location) == (303, f"/admin/jobs/{job.id}")
+    assert TrainingRequest.from_json(job.request) == TrainingRequest(
+        task="heart",
+        hospitals=("Cleveland", "Hungary", "VA Long Beach"),
+        rounds=4,
+        local_epochs=2,
+        learning_rate=0.01,
+        seed=11,
+    )
+    assert job.requested_by == site.row("administrator").id
+
+
+def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
+    site.browser("administrator").send("/admin/trainings/new/diabetes", DIABETES)
+    (job,) = site.services.jobs.queue()
+    assert TrainingRequest.from_json(job.request) == TrainingRequest(
+        task="diabetes",
+        hospitals=6,
+        partition="iid",
+        alpha=0.5,
+        rounds=3,
+        local_epochs=1,
+        learning_rate=0.001,
+        seed=7,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"hospitals": ["Cleveland", "Hungary"]}, "Choose at least 3 hospitals"),
+        ({"hospitals": ["Cleveland", "Hungary", "Atlantis"]}, "not a valid choice"),
+        ({"rounds": "0"}, "Expected a whole number, 1 to 1000."),
+        ({"rounds": "ten"}, "Expected a whole number"),
+        ({"learning_rate": "nan"}, "Expected a number"),
+        ({"seed": "-1"}, "Expected a whole number, from 0."),
+        ({"seed": str(2**63)}, "Expected a whole number, from 0."),
+    ],
+)
+def test_wrong_values_are_named_and_the_others_kept(
+    site: Site, wrong: dict[str, object], said: str
+) -> None:
+    answer = site.browser("administrator").send(
+        "/admin/trainings/new/heart", HEART | {"local_epochs": "17"} | wrong
+    )
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'value="17"' in answer.text
+    assert not site.services.jobs.queue()
+
+
+def test_stranger_is_refused(site: Site) -> None:
+    assert site.browser("doctor").send("/admin/trainings/new/heart", HEART).status_code == 403
+    assert not site.services.jobs.queue()
+
+
+def test_unknown_task_is_not_found(site: Site) -> None:
+    assert site.browser("administrator").get("/admin/trainings/new/lungs").status_code == 404
+
+
+def test_request_and_stop_are_in_the_audit_log(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    alice.send(f"/admin/jobs/{job.id}/stop")
+    assert site.services.jobs.find(job.id).state == "stopped"
+    newest = site.services.audit.entries(1).entries[:2]
+    assert [(one.actor, one.action, one.subject) for one in newest] == [
+        ("Alice administrator", "training.stop_requested", f"job {job.id}"),
+        ("Alice administrator", "training.requested", f"job {job.id}"),
+    ]
+    assert json.loads(newest[1].details)["request"] == job.request
+
+
+def test_stopping_twice_is_told_and_harmless(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    alice.send(f"/admin/jobs/{job.id}/stop")
+    page = alice.send(f"/admin/jobs/{job.id}/stop", follow_redirects=True)
+    assert "there is nothing to stop" in page.text
+
+
+def test_waiting_job_is_polled_until_it_is_over(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    assert alice.get(f"/admin/jobs/{job.id}/now").status_code == 200
+    alice.send(f"/admin/jobs/{job.id}/stop")
+    over = alice.get(f"/admin/jobs/{job.id}/now")
+    assert over.status_code == 286
+    assert "Stopped before it began." in over.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/jobs/999",
+        "/admin/jobs/999/now",
+        f"/admin/trainings/{'0' * 64}",
+        "/admin/trainings/x/now",
+    ],
+)
+def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
+    assert site.browser("administrator").get(path).status_code == 404

@@ -1,0 +1,65 @@
+"""The administrator decides about people."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.web.conftest import Site
+
+
+def test_who_waits_is_shown_and_authorised(site: Site) -> None:
+    alice, bob = site.browser("administrator"), site.row("waiting")
+    assert bob.email in alice.get("/admin/users").text
+    answer = alice.send(f"/admin/users/{bob.id}/authorise", {"role": "auditor"})
+    assert (answer.status_code, answer.location) == (303, "/admin/users")
+    assert (site.row("waiting").state, site.row("waiting").role) == ("active", "auditor")
+    assert "is authorised: Auditor." in alice.get("/admin/users").text
+
+
+def test_refusal_needs_a_reason_that_is_kept(site: Site) -> None:
+    alice, bob = site.browser("administrator"), site.row("waiting")
+    answer = alice.send(f"/admin/users/{bob.id}/refuse", {"reason": "  "})
+    assert answer.status_code == 422
+    assert "Give the reason" in answer.text
+    long = alice.send(f"/admin/users/{bob.id}/refuse", {"reason": "not " * 200})
+    assert long.status_code == 422
+    assert "not not" in long.text
+    assert site.row("waiting").state == "waiting"
+
+
+def test_refused_person_reads_the_reason(site: Site) -> None:
+    alice, bob = site.browser("administrator"), site.row("waiting")
+    alice.send(f"/admin/users/{bob.id}/refuse", {"reason": "Unknown to <b>us</b>"})
+    page = site.browser("waiting").get("/waiting").text
+    assert "Unknown to &lt;b&gt;us&lt;/b&gt;" in page
+
+
+def test_suspended_person_is_signed_out(site: Site) -> None:
+    alice, doctor = site.browser("administrator"), site.browser("doctor")
+    alice.send(f"/admin/users/{site.row('doctor').id}/suspend", {"reason": "Left"})
+    assert not doctor.is_signed_in()
+
+
+def test_suspending_oneself_is_refused(site: Site) -> None:
+    alice, me = site.browser("administrator"), site.row("administrator")
+    alice.send(f"/admin/users/{me.id}/suspend", {"reason": "Tired"})
+    assert site.row("administrator").state == "active"
+    assert "You cannot suspend yourself" in alice.get("/admin/users").text
+
+
+def test_unknown_role_is_refused(site: Site) -> None:
+    alice, bob = site.browser("administrator"), site.row("waiting")
+    answer = alice.send(f"/admin/users/{bob.id}/authorise", {"role": "emperor"})
+    assert answer.status_code == 422
+    assert site.row("waiting").state == "waiting"
+
+
+@pytest.mark.parametrize("action", ["authorise", "refuse", "suspend"])
+def test_strangers_and_wrong_methods(site: Site, action: str) -> None:
+    bob = site.row("waiting")
+    data = {"role": "doctor", "reason": "Because"}
+    path = f"/admin/users/{bob.id}/{action}"
+    assert site.browser("doctor").send(path, data).status_code == 403
+    assert site.browser("administrator").get(path).status_code == 405
+    assert site.browser("administrator").send("/admin/users/999/" + action, data).status_code == 404
+    assert site.row("waiting").state == "waiting"
