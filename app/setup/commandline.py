@@ -1,8 +1,9 @@
 """The command line: its commands, their options, and what each option may be.
 
-`start` (no command) and `train` share their attributes, so that `app.cli` treats them alike:
+`start` (no command) and `train` share their attributes, since the first start trains:
 command, task, hospitals (None, a number, or a tuple of names), partition, alpha, rounds,
-local_epochs, learning_rate, seed, json. None stands for the task's own default.
+local_epochs, learning_rate, seed, json. None stands for the task's own default. `start` has
+`fresh` beside them.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ _TEST_FLAGS = ("--slow", "--slow-only", "-h", "--help")
 
 _DESCRIPTION = """\
 Consilium trains one medical model across hospitals whose data never leave them.
-Without a command: set up on the first start, then train the heart model unless that was done."""
+Without a command: set up, train the heart model unless that was done, then serve the pages on
+127.0.0.1 until Ctrl-C."""
 
 _EPILOG = """\
 examples:
-  python3 run.py                                       set up and train
+  python3 run.py                                       set up, train once, serve
+  python3 run.py --fresh                               delete everything and start over
   python3 run.py train --task heart --rounds 10 --json
   python3 run.py verify
+  python3 run.py password "Ada Berg"
   python3 run.py test -k shamir
 
 exit status: 0 done; 1 a check found something; 2 wrong usage or wrong Python;
@@ -52,6 +56,15 @@ Recompute every stored hash and compare it with the chain. Names each difference
 _VERIFY_EPILOG = """\
 example:
   python3 run.py verify && echo intact"""
+
+_PERSON = """\
+Make a new password for somebody and show it once. All browsers in which that person is signed in
+are signed out."""
+
+_PERSON_EPILOG = """\
+example:
+  python3 run.py password "Ada Berg"
+  python3 run.py password ada.berg@consilium.example"""
 
 _TEST = """\
 Run the tests with pytest; all further arguments are pytest's. Without --slow or --slow-only the
@@ -83,8 +96,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser, by_name = _build()
     args = parser.parse_args(own)
     if args.command is None:
+        fresh = args.fresh
         args = parser.parse_args(["train"])
-        args.command = "start"
+        args.command, args.fresh = "start", fresh
+    elif args.fresh:
+        parser.error("--fresh stands alone: run.py --fresh")
     args.pytest_args = for_pytest
     if args.command == "train":
         _check_together(by_name["train"], args)
@@ -107,6 +123,9 @@ def _split_test(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(prog="run.py", **_form(_DESCRIPTION, _EPILOG))
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete everything after a question, then start over"
+    )
     commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
     train = commands.add_parser(
         "train", help="train a model by secure rounds", **_form(_TRAIN, _TRAIN_EPILOG)
@@ -118,6 +137,10 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         help="compare every stored hash with the chain",
         **_form(_VERIFY, _VERIFY_EPILOG),
     )
+    password = commands.add_parser(
+        "password", help="make a new password for somebody", **_form(_PERSON, _PERSON_EPILOG)
+    )
+    password.add_argument("name", metavar="NAME", help="name or e-mail address of the person")
     test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
     which = test.add_mutually_exclusive_group()
     which.add_argument("--slow", action="store_true", help="the long tests, too")

@@ -38,7 +38,10 @@ def pytest_command(python: Path, args: argparse.Namespace) -> list[str]:
     """Return the command that runs the tests that `args` (of `run.py test`) asks for."""
     chosen = {(False, False): ["-m", "not slow"], (True, False): [], (False, True): ["-m", "slow"]}
     which = chosen[args.slow, args.slow_only]
-    return [str(python), "-m", "pytest", *which, *args.pytest_args]
+    # A module's tests share what is costly to start, so modules are what the cores divide.
+    own = any(word.startswith(("-n", "--numprocesses")) for word in args.pytest_args)
+    cores = [] if own else ["-n", "auto", "--dist", "loadscope"]
+    return [str(python), "-m", "pytest", *which, *cores, *args.pytest_args]
 
 
 def _dispatch(arguments: list[str], root: Path, console: Console) -> int:

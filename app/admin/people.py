@@ -1,0 +1,99 @@
+"""The people who registered: authorise, refuse or suspend them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from app.admin.forms import AuthoriseForm, ReasonForm
+from app.errors import RequestError
+from app.models import UserRow
+from app.services.roles import ADMINISTRATOR, WORDS
+from app.web import login
+from app.web.roles import requires
+from app.web.services import services
+
+blueprint = Blueprint("people", __name__)
+
+Answer = Response | tuple[str, HTTPStatus]
+
+
+@blueprint.get("/users")
+@requires(ADMINISTRATOR)
+def users() -> str:
+    """Who waits for a decision, and everybody."""
+    return _page()
+
+
+@blueprint.post("/users/<int:user_id>/authorise")
+@requires(ADMINISTRATOR)
+def authorise(user_id: int) -> Answer:
+    """Let a person act in a role."""
+    person = _person(user_id)
+    form = AuthoriseForm()
+    if not form.validate_on_submit():
+        return _page(user_id, ReasonForm(formdata=None)), HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        services().accounts.authorise(login.person(), user_id, form.role.data)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{person.name} is authorised: {WORDS[form.role.data]}.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/users/<int:user_id>/refuse")
+@requires(ADMINISTRATOR)
+def refuse(user_id: int) -> Answer:
+    """Refuse a person who waits, with the reason."""
+    person = _person(user_id)
+    form = ReasonForm()
+    if not form.validate_on_submit():
+        return _page(user_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        services().accounts.refuse(login.person(), user_id, form.reason.data)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{person.name} is refused. The reason is shown at the next sign-in.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/users/<int:user_id>/suspend")
+@requires(ADMINISTRATOR)
+def suspend(user_id: int) -> Answer:
+    """Take an active person's role away, with the reason."""
+    person = _person(user_id)
+    form = ReasonForm()
+    if not form.validate_on_submit():
+        return _page(user_id, form), HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        services().accounts.suspend(login.person(), user_id, form.reason.data)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{person.name} is suspended and signed out everywhere.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
+def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
+    """The page; `form` is the refused one of the person `wrong`, which keeps what was typed."""
+    accounts = services().accounts
+    return render_template(
+        "admin/users.html",
+        waiting=accounts.waiting(),
+        everyone=accounts.everyone(),
+        words=WORDS,
+        wrong=wrong,
+        form=form,
+        me=login.person().id,
+    )
+
+
+def _person(user_id: int) -> UserRow:
+    row = services().accounts.find(user_id)
+    if row is None:
+        abort(HTTPStatus.NOT_FOUND)
+    return row

@@ -1,0 +1,172 @@
+"""Trainings: ask for one, watch it, stop it, look at what came out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.admin.forms import training_form
+from app.errors import RequestError
+from app.services.live import View, job_view, training_view
+from app.services.overview import Overview
+from app.services.roles import ADMINISTRATOR
+from app.services.round_check import check_round, votes_of
+from app.web import login
+from app.web.roles import requires
+from app.web.services import services
+from fl.datasets import Task, get_task, task_names
+from fl.round import STEPS
+
+blueprint = Blueprint("trainings", __name__)
+
+Answer = Response | str | tuple[str, int]
+
+# htmx stops polling at this status.
+STOP_POLLING = 286
+
+_CHARTED = ("round", "accuracy", "transaction_ms", "encryption_ms", "bytes")
+
+
+@blueprint.get("/trainings")
+@requires(ADMINISTRATOR)
+def listed() -> str:
+    """The trainings so far, and those that wait."""
+    lines = Overview(services().database).trainings()
+    return render_template("admin/trainings.html", lines=lines)
+
+
+@blueprint.route("/trainings/new/<task>", methods=["GET", "POST"])
+@requires(ADMINISTRATOR)
+def new(task: str) -> Answer:
+    """Ask for a training of a task."""
+    if task not in task_names():
+        abort(HTTPStatus.NOT_FOUND)
+    chosen = get_task(task)
+    form = training_form(chosen)()
+    if not form.validate_on_submit():
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
+        tasks = [get_task(name) for name in task_names()]
+        page = render_template("admin/new_training.html", form=form, task=chosen, tasks=tasks)
+        return page, status
+    job = services().jobs.submit(form.request(), login.person().id)
+    asked = form.request().to_json()
+    services().audit.add(login.person(), "training.requested", f"job {job.id}", {"request": asked})
+    return redirect(url_for("admin.trainings.job", job_id=job.id), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/jobs/<int:job_id>")
+@requires(ADMINISTRATOR)
+def job(job_id: int) -> Answer:
+    """A training that was asked for and has not begun; its own page once it has."""
+    view = _job(job_id)
+    if view["training"]:
+        return redirect(_training_address(view), HTTPStatus.SEE_OTHER)
+    return render_template("admin/job.html", job=view, task=_task_of(view))
+
+
+@blueprint.get("/jobs/<int:job_id>/now")
+@requires(ADMINISTRATOR)
+def job_now(job_id: int) -> Answer:
+    """The changing part of the page above; sends the browser on when the training begins."""
+    view = _job(job_id)
+    if view["training"]:
+        return Response(status=HTTPStatus.OK, headers={"HX-Redirect": _training_address(view)})
+    part = render_template("admin/_job_now.html", job=view)
+    return part, STOP_POLLING if view["over"] else HTTPStatus.OK
+
+
+@blueprint.post("/jobs/<int:job_id>/stop")
+@requires(ADMINISTRATOR)
+def stop(job_id: int) -> Response:
+    """Stop a training: at once when it waits, else before its next step."""
+    _job(job_id)
+    try:
+        services().jobs.request_stop(job_id)
+    except RequestError as error:
+        flash(str(error), "warning")
+    else:
+        services().audit.add(login.person(), "training.stop_requested", f"job {job_id}", None)
+    return redirect(url_for("admin.trainings.job", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/trainings/<training_id>")
+@requires(ADMINISTRATOR)
+def one(training_id: str) -> str:
+    """A training, live while it runs."""
+    return render_template("admin/training.html", **_shown(training_id))
+
+
+@blueprint.get("/trainings/<training_id>/now")
+@requires(ADMINISTRATOR)
+def now(training_id: str) -> Answer:
+    """The part of the page that changes each second."""
+    shown = _shown(training_id)
+    part = render_template("admin/_training_now.html", out_of_band=True, **shown)
+    return part, STOP_POLLING if shown["view"]["over"] else HTTPStatus.OK
+
+
+@blueprint.get("/trainings/<training_id>/rounds")
+@requires(ADMINISTRATOR)
+def rounds(training_id: str) -> str:
+    """The part of the page that changes after each round."""
+    return render_template("admin/_rounds.html", **_shown(training_id))
+
+
+@blueprint.get("/trainings/<training_id>/rounds/<int:number>")
+@requires(ADMINISTRATOR)
+def round_page(training_id: str, number: int) -> str:
+    """A round: hospitals, hashes, transactions; `?check=1` compares them with the ledger."""
+    shown = _shown(training_id)
+    view = shown["view"]
+    found = [view["statistics"]] if number == 0 else view["rounds"]
+    chosen = next((each for each in found if each and each["round"] == number), None)
+    if chosen is None:
+        abort(HTTPStatus.NOT_FOUND)
+    made = services()
+    votes = votes_of(made.database, training_id, number, chosen["attempt"])
+    check = None
+    if "check" in request.args:
+        check = check_round(made.database, made.open_ledger, training_id, number)
+    return render_template("admin/round.html", round=chosen, votes=votes, check=check, **shown)
+
+
+def _shown(training_id: str) -> View:
+    """The variables of a training's templates; 404 when there is none such."""
+    try:
+        view = training_view(services().database, training_id)
+    except RequestError:
+        abort(HTTPStatus.NOT_FOUND)
+    return {
+        "view": view,
+        "task": get_task(view["task"]),
+        "steps": STEPS,
+        "figures": [{name: each[name] for name in _CHARTED} for each in view["rounds"]],
+        "totals": _totals(view),
+    }
+
+
+def _totals(view: View) -> dict[str, float]:
+    """Bytes, transactions and seconds of every finished round, the statistics included."""
+    done = [each for each in (view["statistics"], *view["rounds"]) if each]
+    return {
+        "bytes": sum(each["bytes"] for each in done),
+        "transactions": sum(each["transactions"] for each in done),
+        "seconds": sum(sum(each["seconds"].values()) for each in done),
+    }
+
+
+def _job(job_id: int) -> View:
+    try:
+        return job_view(services().database, job_id)
+    except RequestError:
+        abort(HTTPStatus.NOT_FOUND)
+
+
+def _task_of(view: View) -> Task:
+    return get_task(view["request"].task)
+
+
+def _training_address(view: View) -> str:
+    return url_for("admin.trainings.one", training_id=view["training"]["training"])

@@ -1,0 +1,115 @@
+"""Sign in and out, register, wait, change the password.
+
+Templates and their variables: auth/sign_in.html, auth/register.html and auth/password.html get
+`form`; auth/waiting.html gets `user`, the row of who is signed in, or None.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+
+from app.auth.forms import PasswordForm, RegisterForm, SignInForm
+from app.errors import PasswordRefused, SignInRefused
+from app.web import login
+from app.web.roles import public, signed_in
+from app.web.services import services
+
+blueprint = Blueprint("auth", __name__)
+
+Answer = Response | str | tuple[str, int]
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@public
+def sign_in() -> Answer:
+    """Ask who it is; then on to the page that was wanted."""
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return _form_page("auth/sign_in.html", form)
+    try:
+        row = services().accounts.authenticate(form.email.data, form.password.data)
+    except SignInRefused as refused:
+        form.form_errors.append(str(refused))
+        return _form_page("auth/sign_in.html", form)
+    login.sign_in(row)
+    services().audit.add(row, "user.signed_in", row.email)
+    return redirect(_wanted(), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/sign-out")
+@signed_in
+def sign_out() -> Answer:
+    """End this session, here and in the database."""
+    row = login.person()
+    login.sign_out()
+    services().audit.add(row, "user.signed_out", row.email)
+    flash("You are signed out.", "success")
+    return redirect(url_for("auth.sign_in"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.route("/register", methods=["GET", "POST"])
+@public
+def register() -> Answer:
+    """Ask for a role. Whether the e-mail address was known already is not told."""
+    form = RegisterForm()
+    if not form.validate_on_submit():
+        return _form_page("auth/register.html", form)
+    services().accounts.register(
+        form.email.data,
+        form.name.data,
+        form.address.data,
+        form.asked_role.data,
+        form.password.data,
+    )
+    return redirect(url_for("auth.waiting"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/waiting")
+@public
+def waiting() -> Answer:
+    """What happens after a registration, or what was decided about it."""
+    person = login.viewer()
+    if person is not None and person.role is not None:
+        return redirect(url_for("home.index"), HTTPStatus.SEE_OTHER)
+    return render_template("auth/waiting.html", user=person.row if person else None)
+
+
+@blueprint.route("/password", methods=["GET", "POST"])
+@signed_in
+def password() -> Answer:
+    """Change the password: every session ends, this browser gets a new one."""
+    form = PasswordForm()
+    if not form.validate_on_submit():
+        return _form_page("auth/password.html", form)
+    try:
+        row = services().accounts.change_password(login.person().id, form.old.data, form.new.data)
+    except SignInRefused as refused:
+        form.old.errors = [str(refused)]
+    except PasswordRefused as refused:
+        form.new.errors = [str(refused)]
+    else:
+        login.sign_in(row)
+        flash("The password is changed. You are signed out everywhere else.", "success")
+        return redirect(url_for("home.index"), HTTPStatus.SEE_OTHER)
+    return _form_page("auth/password.html", form)
+
+
+def _form_page(template: str, form: FlaskForm) -> tuple[str, int]:
+    """The form, empty or with what was typed and what is wrong with it."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
+    return render_template(template, form=form), status
+
+
+def _wanted() -> str:
+    """The page that somebody wanted before signing in, if it is one of ours."""
+    target = request.args.get("next", "")
+    parts = urlsplit(target)
+    own = target.startswith("/") and not target.startswith("//") and "\\" not in target
+    if own and not parts.netloc and target.isprintable():
+        return target
+    return url_for("home.index")

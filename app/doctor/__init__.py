@@ -1,0 +1,1 @@
+"""What a doctor does: ask the model in use about one patient."""

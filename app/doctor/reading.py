@@ -1,0 +1,58 @@
+"""How a probability is told to a person: a whole per cent, and a word beside the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fl.datasets import Task
+
+# A model that was trained to weigh both classes alike answers 0.5 when it cannot tell them apart;
+# within this distance of it no side is named.
+UNDECIDED = 0.1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a task's classifier said: probabilities in the order of the task's classes."""
+
+    task: Task
+    probabilities: Sequence[float]
+
+    @property
+    def risk(self) -> float:
+        """The probability of the last class: the disease."""
+        return self.probabilities[-1]
+
+    @property
+    def disease(self) -> str:
+        """What the risk is a risk of."""
+        return self.task.classes[-1]
+
+    @property
+    def percent(self) -> str:
+        """The risk in whole per cent, never 0 or 100: no model knows that."""
+        if self.risk < 0.01:
+            return "under 1 %"
+        return "over 99 %" if self.risk > 0.99 else f"{self.risk * 100:.0f} %"
+
+    @property
+    def level(self) -> str:
+        """The class of the colour: good, warn or bad."""
+        if abs(self.risk - 0.5) < UNDECIDED:
+            return "warn"
+        return "bad" if self.risk > 0.5 else "good"
+
+    @property
+    def words(self) -> str:
+        """What the level means."""
+        return {
+            "good": "Less likely than not",
+            "warn": "Undecided",
+            "bad": "More likely than not",
+        }[self.level]
+
+    @property
+    def arc(self) -> float:
+        """The filled part of a half circle whose length is set to 100."""
+        return round(100 * self.risk, 1)

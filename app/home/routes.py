@@ -1,0 +1,77 @@
+"""The first page, about, the homes of roles without pages of their own yet, and the audit log.
+
+Templates and their variables: public/index.html and public/about.html get none;
+home/role.html gets `user` (the person's row), `role` (the word), `tasks` (what people do in this
+role, as sentences) and `may_read_log`; home/audit.html gets `log` (an `AuditPage`) and `broken`
+(None: not checked; else the ids of entries that are altered or missing).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.services import roles
+from app.web import login
+from app.web.roles import public, requires
+from app.web.services import services
+
+blueprint = Blueprint("home", __name__)
+
+_OWN_PAGES: Final = {roles.ADMINISTRATOR: "admin.overview", roles.DOCTOR: "doctor.home"}
+
+_TASKS: Final = {
+    roles.OPERATOR: (
+        "Your hospital's rows never leave it: it trains on them and shares the sealed update.",
+        "Above you see which models the federation uses, and whether a training is under way.",
+    ),
+    roles.AUDITOR: (
+        "The audit log shows who did what and when. Each entry carries the hash of the one before.",
+        "Check the log: every hash is computed again, and what was altered or removed is named.",
+    ),
+    roles.INSTRUCTOR: (
+        "Above you see the models in use, each compared with the ledger.",
+        "To show a training as it runs, ask an administrator to start one.",
+    ),
+    roles.REMOTE: (
+        "Above you see the models in use, and whether the ledger names the same hashes.",
+        "You see no patient and no hospital's data: neither is kept where you sign in.",
+    ),
+}
+
+
+@blueprint.get("/")
+@public
+def index() -> Response | str:
+    """What this is, for strangers; the home of the role, for everybody else."""
+    person = login.viewer()
+    if person is None or person.role is None:
+        return render_template("public/index.html")
+    if person.role in _OWN_PAGES:
+        return redirect(url_for(_OWN_PAGES[person.role]))
+    return render_template(
+        "home/role.html",
+        user=person.row,
+        role=roles.WORDS[person.role],
+        tasks=_TASKS[person.role],
+        may_read_log=person.role == roles.AUDITOR,
+    )
+
+
+@blueprint.get("/about")
+@public
+def about() -> str:
+    """What is stored about people, under which licences the parts stand, what it is not."""
+    return render_template("public/about.html")
+
+
+@blueprint.get("/audit")
+@requires(roles.ADMINISTRATOR, roles.AUDITOR)
+def audit() -> str:
+    """Who did what and when, the newest first; `?check=1` computes every hash again."""
+    log = services().audit
+    page = request.args.get("page", default=1, type=int)
+    broken = log.verify() if "check" in request.args else None
+    return render_template("home/audit.html", log=log.entries(page), broken=broken)

@@ -1,0 +1,265 @@
+"""A training as its live page shows it: few queries, so that it can be asked for every second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from app.database import Database
+from app.errors import RequestError
+from app.models import AttemptRow, JobRow, PartyProgressRow, StepRow, SubmissionRow, TrainingRow
+from app.models.base import now
+from app.services.federation import HOSPITAL
+from app.services.jobs import QUEUED, RUNNING, STOPPED, is_silent
+from app.services.requests import TrainingRequest
+from app.stores.rounds import FINALISED, OPEN
+from fl.federated_training import STOPPED as STOPPED_REASON
+from fl.round import STEPS
+from fl.training import accuracy
+
+SILENT = "silent"
+_ENDED = ("finished", "failed", "stopped")
+
+View = dict[str, Any]
+
+
+def training_view(
+    database: Database, training_id: str, clock: Callable[[], datetime] = now
+) -> View:
+    """Where a training is. Raises RequestError when there is none such.
+
+    Keys, times in UTC without a zone, seconds and milliseconds as numbers, None for not known:
+
+    training, task, network, seed, rounds_planned, started_at, ended_at, reason
+        The training; `reason` says why it ended early.
+    state
+        running, silent (its worker does not answer), finished, failed or stopped; `over` tells
+        whether it is one of the last three, `notice` is a sentence for a person or "".
+    job, stop_requested, resumed_at, error
+        Its job; None, False, None and "" where a command trains.
+    round, step
+        Where it is now, or was last; None before the first attempt.
+    accuracy, balanced_accuracy, plain_accuracy, model_sha256
+        What came out of it.
+    parties
+        Each hospital, then each node: name, role, round, step, state (waiting, working, done,
+        failed), text, since.
+    statistics, rounds, failed
+        The finalised round 0 or None; the finalised rounds from 1 on, in order; the failed attempts
+        (round, attempt, reason, faults). A round has: round, attempt, accuracy, bytes, seconds and
+        bytes_by_step (by step, in order), transactions, transaction_ms (mean), encryption_ms (of
+        the step share), result_sha256, hospitals (name, samples, weight, update_sha256,
+        transaction, verdict, reason), faults (party, step, reason).
+    """
+    with database.transaction() as session:
+        row = session.scalars(_whole(training_id)).one_or_none()
+        if row is None:
+            raise RequestError("There is no such training in this installation.")
+        job = session.scalars(select(JobRow).filter_by(training_id=training_id)).first()
+        parties = session.scalars(
+            select(PartyProgressRow)
+            .filter_by(training_id=training_id)
+            .order_by(PartyProgressRow.id)
+        ).all()
+        return _training(row, job, parties, clock())
+
+
+def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = now) -> View:
+    """A job with its training, if that has begun. Raises RequestError when there is none such.
+
+    Keys: job, state (queued, running, silent, done, failed, stopped), over, notice, error, ahead
+    (how many jobs come before it), request (what was asked, a `TrainingRequest`), created_at,
+    started_at, ended_at, stop_requested, training (a `training_view`, or None before it begins).
+    """
+    with database.transaction() as session:
+        job = session.get(JobRow, job_id)
+        if job is None:
+            raise RequestError("There is no such training in this installation.")
+        ahead = _ahead(session, job)
+        training = job.training_id
+    silent = is_silent(job, clock())
+    return {
+        "job": job.id,
+        "state": SILENT if silent else job.state,
+        "over": job.state not in (QUEUED, RUNNING),
+        "notice": _job_notice(job, ahead, silent),
+        "error": job.error,
+        "ahead": ahead,
+        "request": TrainingRequest.from_json(job.request),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+        "stop_requested": job.stop_requested,
+        "training": training_view(database, training, clock) if training else None,
+    }
+
+
+def _whole(training_id: str) -> Any:
+    attempts = selectinload(TrainingRow.attempts)
+    return (
+        select(TrainingRow)
+        .filter_by(id=training_id)
+        .options(
+            attempts.selectinload(AttemptRow.steps),
+            attempts.selectinload(AttemptRow.submissions),
+            attempts.selectinload(AttemptRow.evaluations),
+            attempts.selectinload(AttemptRow.faults),
+        )
+    )
+
+
+def _training(
+    row: TrainingRow, job: JobRow | None, parties: Sequence[PartyProgressRow], moment: datetime
+) -> View:
+    state = _state(row, job, moment)
+    finalised = [_round(attempt) for attempt in row.attempts if attempt.state == FINALISED]
+    last = row.attempts[-1] if row.attempts else None
+    return {
+        "training": row.id,
+        "task": row.task,
+        "network": row.network,
+        "seed": row.seed,
+        "rounds_planned": row.rounds,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "reason": row.reason,
+        "state": state,
+        "over": state in _ENDED,
+        "notice": _notice(state, row, job),
+        "job": job.id if job else None,
+        "stop_requested": bool(job and job.stop_requested),
+        "resumed_at": job.resumed_at if job else None,
+        "error": job.error if job else "",
+        "round": last.round if last else None,
+        "step": _step(last) if last else None,
+        "accuracy": row.accuracy,
+        "balanced_accuracy": row.balanced_accuracy,
+        "plain_accuracy": row.plain_accuracy,
+        "model_sha256": row.model_sha256,
+        "parties": [_party(one) for one in sorted(parties, key=lambda one: one.role != HOSPITAL)],
+        "statistics": next((one for one in finalised if one["round"] == 0), None),
+        "rounds": [one for one in finalised if one["round"] > 0],
+        "failed": [_failed(a) for a in row.attempts if a.state not in (FINALISED, OPEN)],
+    }
+
+
+def _state(row: TrainingRow, job: JobRow | None, moment: datetime) -> str:
+    if row.state == "failed" and row.reason == STOPPED_REASON:
+        return STOPPED
+    if row.state == RUNNING and job is not None and is_silent(job, moment):
+        return SILENT
+    return row.state
+
+
+def _notice(state: str, row: TrainingRow, job: JobRow | None) -> str:
+    """What somebody who comes back to the page must know."""
+    if state == STOPPED:
+        return "Stopped on request. The model of the last complete round stands."
+    if state == "failed":
+        return f"Ended early: {row.reason}. The model of the last complete round stands."
+    if state == SILENT:
+        return "The worker does not answer. Nothing is lost: the training resumes once it is back."
+    if state == RUNNING and job and job.stop_requested:
+        return "Stopping: the step under way is finished first."
+    if job and job.resumed_at:
+        begun = "Resumed" if state == RUNNING else "Was resumed"
+        return f"{begun} where it was interrupted; every finished step was kept."
+    return ""
+
+
+def _job_notice(job: JobRow, ahead: int, silent: bool) -> str:
+    if job.state == QUEUED:
+        if not ahead:
+            return "Waiting: it begins as soon as the worker is free."
+        others = "one other training" if ahead == 1 else f"{ahead} other trainings"
+        return f"Waiting for {others}."
+    if silent:
+        return "The worker does not answer. Nothing is lost: the training resumes once it is back."
+    if job.state == RUNNING and job.training_id is None:
+        return "Preparing: keys and accounts of the parties."
+    if job.state == STOPPED and job.training_id is None:
+        return "Stopped before it began."
+    return job.error
+
+
+def _ahead(session: Session, job: JobRow) -> int:
+    if job.state != QUEUED:
+        return 0
+    earlier = (JobRow.state == RUNNING) | ((JobRow.state == QUEUED) & (JobRow.id < job.id))
+    return session.scalar(select(func.count()).select_from(JobRow).where(earlier)) or 0
+
+
+def _step(attempt: AttemptRow) -> str:
+    """The step that an attempt is at: the first that is not finished."""
+    done = {step.name for step in attempt.steps}
+    return next((step for step in STEPS if step not in done), STEPS[-1])
+
+
+def _party(row: PartyProgressRow) -> View:
+    return {
+        "name": row.party,
+        "role": row.role,
+        "round": row.round,
+        "step": row.step,
+        "state": row.state,
+        "text": row.text,
+        "since": row.at,
+    }
+
+
+def _round(attempt: AttemptRow) -> View:
+    matrices = [np.array(evaluation.confusion) for evaluation in attempt.evaluations]
+    steps = attempt.steps
+    sent = sum(step.transactions or 0 for step in steps)
+    waited = sum(step.transaction_seconds or 0.0 for step in steps)
+    return {
+        "round": attempt.round,
+        "attempt": attempt.number,
+        "accuracy": accuracy(np.sum(matrices, axis=0)) if matrices else None,
+        "bytes": sum(step.bytes for step in steps),
+        "seconds": {step.name: step.seconds for step in steps},
+        "bytes_by_step": {step.name: step.bytes for step in steps},
+        "transactions": sent,
+        "transaction_ms": 1000 * waited / sent if sent else None,
+        "encryption_ms": _milliseconds(steps, "share"),
+        "result_sha256": attempt.result_sha256,
+        "hospitals": [_hospital(submission) for submission in attempt.submissions],
+        "faults": _faults(attempt),
+    }
+
+
+def _milliseconds(steps: Sequence[StepRow], name: str) -> float | None:
+    return next((1000 * step.seconds for step in steps if step.name == name), None)
+
+
+def _hospital(submission: SubmissionRow) -> View:
+    return {
+        "name": submission.hospital,
+        "samples": submission.samples,
+        "weight": submission.weight,
+        "update_sha256": submission.update_sha256,
+        "transaction": submission.transaction,
+        "verdict": submission.verdict,
+        "reason": submission.reason,
+    }
+
+
+def _failed(attempt: AttemptRow) -> View:
+    return {
+        "round": attempt.round,
+        "attempt": attempt.number,
+        "reason": attempt.reason,
+        "faults": _faults(attempt),
+    }
+
+
+def _faults(attempt: AttemptRow) -> list[dict[str, str]]:
+    return [
+        {"party": fault.party, "step": fault.step, "reason": fault.reason}
+        for fault in attempt.faults
+    ]

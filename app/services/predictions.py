@@ -1,0 +1,251 @@
+"""A patient's probabilities by the model in use, after every check that ties it to the chain.
+
+The chain says which model a training ended with; the database only keeps bytes. So a prediction
+reads the training's record first, and uses nothing that does not hash to what stands there: the
+plan (which network, which columns), the federation's statistics (how values are scaled) and the
+model itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.errors import ModelRefused, RequestError
+from app.models import DeploymentRow, ResultRow, TrainingRow
+from app.models.base import now
+from app.services.trainings import FINISHED
+from contracts.errors import ChainUnreachable, LedgerError, NotFound
+from contracts.reader import LedgerReader
+from contracts.records import TrainingRecord, TrainingState
+from crypto.digest import load_model
+from crypto.errors import CryptoError
+from fl.datasets import Column, Statistics, Task, encode, get_task
+from fl.errors import FlError
+from fl.networks import Parameters, build
+from fl.plan import Plan
+
+Values = Mapping[str, float | None]
+# Opens a connection to the contract; raises a LedgerError when that cannot be done.
+OpenLedger = Callable[[], LedgerReader]
+
+SHORT = 8
+
+
+@dataclass(frozen=True)
+class ModelInUse:
+    """The model that predicts for a task, as the database tells; not checked yet."""
+
+    training: str
+    rounds: int
+    model_sha256: str
+    ended_at: datetime
+    accuracy: float | None
+
+    @property
+    def version(self) -> str:
+        """A short name: the training's first digits and the round that made the model."""
+        return f"{self.training[:SHORT]}, round {self.rounds}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """That a model was compared with the chain: when, at which block, in which contract."""
+
+    model_sha256: str
+    version: str
+    checked_at: datetime
+    block: int
+    contract: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probability per class, by the class's name, in the task's order; and the check before it."""
+
+    probability: Mapping[str, float]
+    model_sha256: str
+    version: str
+    checked_at: datetime
+    block: int
+    contract: str
+
+
+@dataclass(frozen=True)
+class _Model:
+    plan: Plan
+    statistics: Statistics
+    parameters: Parameters
+    check: Check
+
+
+class Predictions:
+    """Predicts with the latest finished training of a task."""
+
+    def __init__(self, database: Database, open_ledger: OpenLedger) -> None:
+        self._database = database
+        self._open_ledger = open_ledger
+
+    def find_model(self, task: str) -> ModelInUse | None:
+        """The model in use for a task, or None; a look into the database alone."""
+        with self._database.transaction() as session:
+            row = _find_training(session, task)
+            if row is None or row.model_sha256 is None or row.ended_at is None:
+                return None
+            return ModelInUse(row.id, row.rounds, row.model_sha256, row.ended_at, row.accuracy)
+
+    def check(self, task: str) -> Check:
+        """Compare the model in use with the chain. Raises ModelRefused."""
+        return self._load(task).check
+
+    def predict(self, task: str, values: Values) -> Prediction:
+        """The probabilities of a patient's `values`: by column, as stored, None where missing.
+
+        Raises ModelRefused, with a sentence that says which check failed, and RequestError for a
+        value that its column does not allow.
+        """
+        features = _features(get_task(task), values)
+        model = self._load(task)
+        inputs = encode(model.plan.data, features, model.statistics)
+        shares = _probabilities(model, inputs)
+        known = model.check
+        return Prediction(
+            probability=dict(zip(model.plan.data.classes, shares, strict=True)),
+            model_sha256=known.model_sha256,
+            version=known.version,
+            checked_at=known.checked_at,
+            block=known.block,
+            contract=known.contract,
+        )
+
+    def _load(self, task: str) -> _Model:
+        with self._database.transaction() as session:
+            row = _find_training(session, task)
+            if row is None:
+                raise ModelRefused(
+                    f"No training of {get_task(task).title.lower()} has finished yet."
+                )
+            deployment = session.get_one(DeploymentRow, row.deployment_id)
+            record, block, contract = self._record(row.id, deployment.contract)
+            return _checked(session, row, record, block, contract)
+
+    def _record(self, training: str, contract: str) -> tuple[TrainingRecord, int, str]:
+        """What the chain holds of the training, and the block at which that was read."""
+        try:
+            with closing(self._open_ledger()) as ledger:
+                if ledger.contract != contract:
+                    raise ModelRefused(
+                        f"The model was recorded in the contract {contract}, "
+                        f"this installation's chain has {ledger.contract}."
+                    )
+                block = ledger.head().number
+                return ledger.training(bytes.fromhex(training)), block, contract
+        except (NotFound, ValueError) as error:
+            raise ModelRefused("The chain holds no record of the model's training.") from error
+        except ChainUnreachable as error:
+            raise ModelRefused(
+                "The chain cannot be reached, so the model cannot be checked."
+            ) from error
+        except LedgerError as error:
+            raise ModelRefused(f"The chain does not answer as it should: {error}.") from error
+
+
+def _find_training(session: Session, task: str) -> TrainingRow | None:
+    query = select(TrainingRow).filter_by(task=task, state=FINISHED)
+    return session.scalars(query.order_by(TrainingRow.ended_at.desc()).limit(1)).first()
+
+
+def _checked(
+    session: Session, row: TrainingRow, record: TrainingRecord, block: int, contract: str
+) -> _Model:
+    if record.state != TrainingState.ENDED or record.reason:
+        raise ModelRefused("The chain does not say that the model's training finished.")
+    if record.statistics is None:
+        raise ModelRefused("The chain holds no statistics of the model's training.")
+    _check_named("plan", record.config_hash, row.plan_sha256)
+    _check_named("model", record.model, row.model_sha256)
+    _check_named("statistics", record.statistics, row.statistics_sha256)
+    body, sums = (
+        _stored(session, "model", record.model),
+        _stored(session, "statistics", record.statistics),
+    )
+    try:
+        plan = Plan.from_json(row.plan)
+        if plan.digest() != record.config_hash:
+            raise ModelRefused("The stored plan was altered: its hash is not the chain's.")
+        statistics = Statistics.from_json(plan.data, sums.decode())
+        network, parameters = load_model(body)
+    except (FlError, CryptoError, ValueError) as error:
+        raise ModelRefused(f"The stored model cannot be read: {error}.") from error
+    if (network, plan.task) != (plan.network, row.task):
+        raise ModelRefused(f"The stored model is one for {plan.task}, not for {row.task}.")
+    version = f"{row.id[:SHORT]}, round {record.next_round - 1}"
+    check = Check(record.model.hex(), version, now(), block, contract)
+    return _Model(plan, statistics, parameters, check)
+
+
+def _check_named(what: str, recorded: bytes, stored: str | None) -> None:
+    if stored != recorded.hex():
+        raise ModelRefused(
+            f"The chain names another {what} than the database: "
+            f"{recorded.hex()[:SHORT]}… there, {(stored or 'none')[:SHORT]}… here."
+        )
+
+
+def _stored(session: Session, what: str, digest: bytes) -> bytes:
+    row = session.get(ResultRow, digest.hex())
+    if row is None:
+        raise ModelRefused(f"The {what} that the chain names is not in the database.")
+    found = sha256(row.body).hexdigest()
+    if found != digest.hex():
+        verb = "were" if what.endswith("s") else "was"
+        raise ModelRefused(
+            f"The stored {what} {verb} altered: the bytes hash to {found[:SHORT]}…, "
+            f"the chain names {digest.hex()[:SHORT]}…."
+        )
+    return row.body
+
+
+def _features(task: Task, values: Values) -> NDArray[np.float64]:
+    """The values as a row, (1, columns). Raises RequestError."""
+    names = [column.name for column in task.columns]
+    if unknown := sorted(set(values) - set(names)):
+        raise RequestError(f"Expected values of {', '.join(names)}; got {', '.join(unknown)}.")
+    row = [_value(column, values.get(column.name)) for column in task.columns]
+    if all(math.isnan(value) for value in row):
+        raise RequestError("Enter at least one value: nothing is known of this patient.")
+    return np.array([row], dtype=np.float64)
+
+
+def _value(column: Column, value: float | None) -> float:
+    if value is None:
+        return math.nan
+    if column.kind == "number":
+        if not column.low <= value <= column.high:
+            unit = f" {column.unit}" if column.unit else ""
+            raise RequestError(
+                f"{column.label}: expected {column.low:g} to {column.high:g}{unit}, got {value:g}."
+            )
+    elif value not in range(len(column.categories)):
+        allowed = ", ".join(category.label for category in column.categories)
+        raise RequestError(f"{column.label}: expected one of {allowed}, got {value:g}.")
+    return float(value)
+
+
+def _probabilities(model: _Model, inputs: NDArray[np.float32]) -> list[float]:
+    module = build(model.plan.spec, model.parameters).eval()
+    with torch.inference_mode():
+        logits = module(torch.from_numpy(inputs)).double()
+        shares: list[float] = torch.softmax(logits, dim=1)[0].tolist()
+    return shares

@@ -1,0 +1,202 @@
+"""Runs the trainings that were asked for, one at a time; `app.worker` is the process around it.
+
+A worker may be killed at any moment: what it was at is resumed by the next one, once the lease has
+run out or the supervisor has ended it. While it trains it holds `training.lock`, as `run.py train`
+does, so the two never run at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from threading import Event, Thread
+
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.errors import AppError, LeaseLost, RequestError
+from app.models import JobRow
+from app.services.audit import SYSTEM, AuditLog
+from app.services.federation import Federation, open_federation
+from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
+from app.services.progress import PartyProgress
+from app.services.requests import TrainingRequest
+from app.services.trainings import FINISHED, RUNNING, Trainings
+from config import TRAINING_LOCK, Settings
+from contracts.errors import ChainUnreachable, LedgerError
+from fl.federated_training import STOPPED as STOPPED_REASON
+from fl.round import Event as RoundEvent
+
+# How long to wait before looking again: for work, and after something was not there.
+POLL_SECONDS = 0.5
+TROUBLE_SECONDS = 3.0
+
+_logger = logging.getLogger("consilium.worker")
+
+
+class Leaving(Exception):
+    """The worker was told to end; the training is resumed by the next one."""
+
+
+class Lease:
+    """Keeps a job's lease alive in a thread of its own, and says when it is lost."""
+
+    def __init__(self, jobs: Jobs, job: int, owner: str) -> None:
+        self._jobs = jobs
+        self._job = job
+        self._owner = owner
+        self._over = Event()
+        self._lost: LeaseLost | None = None
+        self._thread = Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise LeaseLost when another worker has the job by now."""
+        if self._lost is not None:
+            raise self._lost
+
+    def _renew(self) -> None:
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            try:
+                self._jobs.heartbeat(self._job, self._owner)
+            except LeaseLost as lost:
+                self._lost = lost
+                return
+            except Exception:
+                # A later beat may pass; if none does, the lease runs out as it should.
+                _logger.exception("the lease of job %s was not renewed", self._job)
+
+
+class Worker:
+    """Takes jobs from the queue until `leaving` is set."""
+
+    def __init__(self, settings: Settings, owner: str, leaving: Event) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._leaving = leaving
+
+    def run(self) -> None:
+        """Work until told to leave."""
+        database = Database(self._settings.database)
+        with closing(database):
+            database.migrate()
+            jobs = Jobs(database)
+            while not self._leaving.is_set():
+                try:
+                    pause = self.look(jobs)
+                except (ChainUnreachable, AppError, LedgerError) as error:
+                    _logger.warning("%s", error)
+                    pause = TROUBLE_SECONDS
+                self._leaving.wait(pause)
+
+    def look(self, jobs: Jobs) -> float:
+        """Do the next job if there is one; how many seconds to wait before looking again."""
+        if not jobs.has_work():
+            return POLL_SECONDS
+        lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
+        try:
+            held = lock.acquire()
+        except Timeout:
+            return POLL_SECONDS
+        with held, open_federation(self._settings) as federation:
+            jobs.adopt(federation.deployment)
+            job = jobs.claim(self._owner)
+            if job is None:
+                # Nothing of this chain: what is left over belongs to another one.
+                return TROUBLE_SECONDS
+            self._carry_out(job, jobs, federation)
+        return 0.0
+
+    def _carry_out(self, job: JobRow, jobs: Jobs, federation: Federation) -> None:
+        _logger.warning("job %s begins", job.id)
+        try:
+            with Lease(jobs, job.id, self._owner) as lease:
+                state, reason = _Run(job, jobs, federation, self._owner).run(
+                    lambda: self._check(lease)
+                )
+            note = partial(_note, AuditLog(federation.database), job, state, reason)
+            jobs.finish(job.id, self._owner, state, reason, note)
+        except (Leaving, ChainUnreachable):
+            jobs.release(self._owner)
+            raise
+        _logger.warning("job %s is %s%s", job.id, state, f": {reason}" if reason else "")
+
+    def _check(self, lease: Lease) -> None:
+        lease.check()
+        if self._leaving.is_set():
+            raise Leaving
+
+
+class _Run:
+    """One job on its way."""
+
+    def __init__(self, job: JobRow, jobs: Jobs, federation: Federation, owner: str) -> None:
+        self._job = job
+        self._jobs = jobs
+        self._federation = federation
+        self._owner = owner
+        self._trainings = Trainings(federation)
+
+    def run(self, check: Callable[[], None]) -> tuple[str, str]:
+        """The state that the job ends with, and why.
+
+        Raises what `check` raises, and ChainUnreachable, OperationalError or InterfaceError when
+        the chain or the database is gone: the job can then be taken up again.
+        """
+        try:
+            return self._train(self._job.training_id or self._begin(), check)
+        except (Leaving, LeaseLost, ChainUnreachable, OperationalError, InterfaceError):
+            raise
+        except RequestError as refusal:
+            return FAILED, str(refusal)
+        except Exception as error:
+            _logger.exception("job %s broke off", self._job.id)
+            return FAILED, self._give_up(f"the training broke off: {error}")
+
+    def _train(self, identifier: str, check: Callable[[], None]) -> tuple[str, str]:
+        if self._trainings.outcome(identifier)[0] == RUNNING:
+            plan = self._trainings.plan_of(identifier)
+            progress = PartyProgress(self._federation.database, identifier, plan)
+
+            def watch(event: RoundEvent) -> None:
+                progress(event)
+                check()
+
+            self._trainings.run(
+                identifier, watch, lambda: self._jobs.is_stop_requested(self._job.id)
+            )
+        state, reason = self._trainings.outcome(identifier)
+        if state == FINISHED:
+            return DONE, ""
+        return STOPPED if reason == STOPPED_REASON else FAILED, reason
+
+    def _begin(self) -> str:
+        plan = self._trainings.plan(TrainingRequest.from_json(self._job.request))
+        self._job.training_id = self._trainings.start(
+            plan,
+            lambda session, training: self._jobs.begin(
+                session, self._job.id, self._owner, training
+            ),
+        )
+        return self._job.training_id
+
+    def _give_up(self, reason: str) -> str:
+        if self._job.training_id is not None:
+            self._trainings.give_up(self._job.training_id, reason)
+        return reason
+
+
+def _note(log: AuditLog, job: JobRow, state: str, reason: str, session: Session) -> None:
+    details = {"job": job.id, "state": state} | ({"reason": reason} if reason else {})
+    log.add(SYSTEM, "training.ended", job.training_id or "", details, session)

@@ -1,0 +1,1 @@
+"""What every page goes through: access by role, sessions, headers, limits, errors, the frame."""

@@ -1,0 +1,92 @@
+"""The application: services, protections and blueprints put together, in the order they act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+
+from app.admin import routes as admin
+from app.auth import routes as auth
+from app.database import Database
+from app.doctor import routes as doctor
+from app.home import routes as home
+from app.services.accounts import Accounts
+from app.services.audit import AuditLog
+from app.services.chain_access import ChainAccess
+from app.services.jobs import Jobs
+from app.services.passwords import Passwords
+from app.services.predictions import Predictions
+from app.services.secret_key import read_secret_key
+from app.services.sessions import LIFETIME, Sessions
+from app.web import assets, errors, header, headers, limiter, login, roles
+from app.web import services as service
+from config import ROOT, Settings
+
+# Names under which a browser reaches this server. Another one in the Host header means that a
+# foreign page had its own name resolved to this address.
+HOSTS = ["127.0.0.1", "localhost"]
+
+# Forms hold some values of one patient or person.
+LARGEST_FORM = 64 * 1024
+MOST_FIELDS = 200
+
+
+def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
+    """The application of one installation. Tables and key are there already: the set-up made them.
+
+    `passwords` sets what a password's hash costs. Raises SetupError without a secret key, and when
+    a route lacks a role decision.
+    """
+    app = Flask("consilium", root_path=str(ROOT), static_folder=str(ROOT / "static"))
+    _configure(app, settings.instance_dir)
+    service.install(app, _make_services(settings, passwords))
+    login.install(app)
+    # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
+    roles.install(app)
+    CSRFProtect(app)
+    for blueprint in (home.blueprint, auth.blueprint, admin.blueprint, doctor.blueprint):
+        app.register_blueprint(blueprint)
+    roles.public(app.view_functions["static"])
+    limiter.install(app)
+    assets.install(app)
+    header.install(app)
+    headers.install(app)
+    errors.install(app)
+    roles.require_decisions(app)
+    return app
+
+
+def _configure(app: Flask, instance: Path) -> None:
+    app.config.update(
+        SECRET_KEY=read_secret_key(instance),
+        SESSION_COOKIE_NAME="consilium",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=LIFETIME,
+        # A form is valid as long as its session: a page may lie open over a ward round.
+        WTF_CSRF_TIME_LIMIT=None,
+        TRUSTED_HOSTS=HOSTS,
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        MAX_FORM_PARTS=MOST_FIELDS,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def _make_services(settings: Settings, passwords: Passwords | None) -> service.Services:
+    database = Database(settings.database)
+    audit = AuditLog(database)
+    open_ledger = ChainAccess(settings, database).open
+    return service.Services(
+        settings=settings,
+        database=database,
+        audit=audit,
+        accounts=Accounts(database, audit, passwords),
+        sessions=Sessions(database),
+        jobs=Jobs(database),
+        predictions=Predictions(database, open_ledger),
+        open_ledger=open_ledger,
+    )

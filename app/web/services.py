@@ -1,0 +1,44 @@
+"""The services that views use, made once by `create` and found through the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+
+from app.database import Database
+from app.services.accounts import Accounts
+from app.services.audit import AuditLog
+from app.services.jobs import Jobs
+from app.services.predictions import Predictions
+from app.services.sessions import Sessions
+from config import Settings
+from contracts.reader import LedgerReader
+
+_KEY = "consilium"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a view may ask for; whoever opens a ledger closes it."""
+
+    settings: Settings
+    database: Database
+    audit: AuditLog
+    accounts: Accounts
+    sessions: Sessions
+    jobs: Jobs
+    predictions: Predictions
+    open_ledger: Callable[[], LedgerReader]
+
+
+def install(app: Flask, made: Services) -> None:
+    """Give the application its services."""
+    app.extensions[_KEY] = made
+
+
+def services() -> Services:
+    """The services of the application that answers this request."""
+    return cast(Services, current_app.extensions[_KEY])

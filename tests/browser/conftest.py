@@ -1,0 +1,104 @@
+"""A server of a new installation and a browser, one of each for the whole run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from app.setup import programs
+from tests.browser.person import LONG, Person, View
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE = 20_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server: where it is, its folder, and an account (e-mail, password) a role."""
+
+    address: str
+    folder: Path
+    accounts: dict[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("browser") / "instance"
+    with (folder.parent / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, str(repository / "tests/browser/server.py"), str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=repository,
+        )
+    with server:
+        said = json.loads(server.stdout.readline())
+        accounts = {role: (email, word) for role, (email, word) in said["accounts"].items()}
+        urllib.request.urlopen(said["address"], timeout=60).close()
+        yield Site(said["address"], folder, accounts)
+        server.stdin.close()
+        assert server.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def browser(repository: Path) -> Iterator[Browser]:
+    program = programs.find(programs.get("chromium"), repository)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(program), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def arrive(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
+    """Make somebody at a window of their own; signed in when a role is given."""
+    with ExitStack() as closing:
+
+        def make(view: View, role: str | None = None) -> Person:
+            window = browser.new_context(
+                viewport={"width": view.width, "height": 800},
+                color_scheme=view.scheme,
+                reduced_motion="reduce",
+            )
+            closing.callback(window.close)
+            window.set_default_timeout(PATIENCE)
+            person = Person(window.new_page(), site.address)
+            if role is not None:
+                person.sign_in(*site.accounts[role])
+            return person
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def trained(site: Site, browser: Browser) -> str:
+    """The path of a finished heart training of one round."""
+    window = browser.new_context(viewport={"width": 1280, "height": 800})
+    window.set_default_timeout(PATIENCE)
+    person = Person(window.new_page(), site.address)
+    person.sign_in(*site.accounts["administrator"])
+    person.open("/admin/trainings/new/heart")
+    person.page.get_by_label("Rounds", exact=True).fill("1")
+    person.page.get_by_role("button", name="Start the training").click()
+    person.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
+    path = person.page.url.removeprefix(site.address)
+    window.close()
+    return path

@@ -1,0 +1,156 @@
+"""What pages do: keep what was typed, refuse an altered model, stop, tell of a lost server."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site
+from tests.browser.person import LONG, VIEWS, Person, View
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+
+WIDE, PHONE = VIEWS[0], VIEWS[3]
+
+
+def test_prediction_form_keeps_what_was_typed(trained: str, arrive: Callable[..., Person]) -> None:
+    ines = arrive(PHONE, "doctor")
+    ines.open("/doctor/predictions/heart/new")
+    ines.fill("Age", "sixty")
+    ines.fill("Serum cholesterol", "241")
+    ines.press("Estimate the risk")
+    age = ines.page.get_by_label("Age", exact=True)
+    expect(age).to_be_focused()
+    expect(age).to_have_value("sixty")
+    expect(age).to_have_accessible_description(
+        re.compile("Expected a number from 18 to 100 years, got “sixty”")
+    )
+    expect(ines.page.get_by_label("Serum cholesterol", exact=True)).to_have_value("241")
+    ines.require_good_page()
+
+
+def test_prediction_of_nothing_is_not_made(trained: str, arrive: Callable[..., Person]) -> None:
+    ines = arrive(WIDE, "doctor")
+    ines.open("/doctor/predictions/diabetes/new")
+    ines.press("Estimate the risk")
+    expect(ines.page.get_by_role("alert")).to_contain_text("Enter at least one value")
+
+
+def test_changing_the_values_finds_them_again(trained: str, arrive: Callable[..., Person]) -> None:
+    ines = arrive(WIDE, "doctor")
+    ines.open("/doctor/predictions/heart/new")
+    ines.fill("Age", "70")
+    ines.press("Estimate the risk")
+    ines.press("Change the values")
+    expect(ines.page.get_by_label("Age", exact=True)).to_have_value("70")
+
+
+@pytest.fixture
+def altered_model(site: Site, trained: str) -> Iterator[str]:
+    """The stored heart model with one byte changed while a test lasts; its round's address."""
+    with closing(sqlite3.connect(site.folder / "consilium.db", timeout=30)) as database:
+        find = (
+            "SELECT r.sha256, r.body, t.id, t.rounds FROM results r "
+            "JOIN trainings t ON t.model_sha256 = r.sha256 "
+            "WHERE t.task = 'heart' AND t.state = 'finished' ORDER BY t.ended_at DESC LIMIT 1"
+        )
+        digest, body, training, rounds = database.execute(find).fetchone()
+        change = "UPDATE results SET body = ? WHERE sha256 = ?"
+        database.execute(change, (body[:-1] + bytes([body[-1] ^ 1]), digest))
+        database.commit()
+        yield f"/admin/trainings/{training}/rounds/{rounds}"
+        database.execute(change, (body, digest))
+        database.commit()
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_altered_model_is_refused(
+    view: View, altered_model: str, arrive: Callable[..., Person]
+) -> None:
+    ines = arrive(view, "doctor")
+    ines.open("/doctor/predictions/heart/new")
+    ines.fill("Age", "63")
+    ines.press("Estimate the risk")
+    main = ines.page.get_by_role("main")
+    expect(main.get_by_role("heading", level=1)).to_have_text(
+        "No prediction: the model was refused"
+    )
+    expect(main).to_contain_text("The stored model was altered")
+    expect(main).not_to_contain_text("%")
+    expect(ines.page.get_by_role("banner")).to_contain_text("does not agree with the ledger")
+    ines.require_good_page()
+
+
+def test_round_is_compared_with_the_ledger(trained: str, arrive: Callable[..., Person]) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open(f"{trained}/rounds/1")
+    ada.press("Check against the ledger", role="link")
+    expect(ada.page.get_by_role("heading", name="Everything agrees")).to_be_visible()
+    compared = ada.page.get_by_role("group", name="Comparison with the ledger")
+    # The result as noted and as stored, four updates, four votes.
+    expect(compared.get_by_text("Same", exact=True)).to_have_count(10)
+
+
+def test_altered_model_shows_in_its_round(
+    altered_model: str, arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open(f"{altered_model}?check=1")
+    expect(ada.page.get_by_role("heading", name="The ledger holds something else")).to_be_visible()
+    differs = ada.page.get_by_role("row").filter(has_text="Differs")
+    expect(differs).to_have_count(1)
+    expect(differs).to_contain_text("hash of the stored bytes")
+
+
+def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open("/admin/trainings/new/heart")
+    ada.fill("Rounds", "50")
+    ada.press("Start the training")
+    ada.page.wait_for_url(re.compile(r"/admin/trainings/[0-9a-f]{64}$"), timeout=LONG)
+    ada.press("Stop")
+    dialog = ada.page.get_by_role("dialog", name="Stop this training?")
+    expect(dialog.get_by_role("button", name="Keep it running")).to_be_focused()
+    ada.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    ada.press("Stop")
+    ada.press("Stop the training")
+    ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
+    expect(ada.page.get_by_role("main")).to_contain_text("Stopped on request.")
+    ada.require_good_page()
+
+
+def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person]) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open("/admin/trainings/new/heart")
+    ada.fill("Rounds", "2")
+    ada.press("Start the training")
+    ada.page.wait_for_url(re.compile(r"/admin/trainings/[0-9a-f]{64}$"), timeout=LONG)
+    ada.page.route("**/now", lambda route: route.abort())
+    lost = ada.page.get_by_text("The server does not answer.")
+    expect(lost).to_be_visible()
+    ada.page.unroute("**/now")
+    expect(lost).to_be_hidden()
+    ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
+
+
+def test_polling_ends_with_the_training(trained: str, arrive: Callable[..., Person]) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open(trained)
+    expect(ada.page.locator("#live")).not_to_have_attribute("data-hx-trigger", re.compile("."))
+    assert ada.page.request.get(f"{ada.address}{trained}/now").status == 286
+
+
+def test_theme_is_kept(arrive: Callable[..., Person]) -> None:
+    person = arrive(WIDE)
+    person.open("/")
+    person.press("Use dark colours")
+    person.open("/about")
+    expect(person.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    expect(person.page.get_by_role("button", name="Use light colours")).to_be_visible()
+    person.require_good_page()

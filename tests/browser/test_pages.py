@@ -1,0 +1,84 @@
+"""Every page, in every width and theme: no violation of WCAG 2.2 AA, nothing that overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from app import create_app
+from config import Settings
+from tests.browser.conftest import Site
+from tests.browser.person import VIEWS, Person, View
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+
+# Each page by its endpoint; {training} is the address of a finished training.
+PAGES: dict[str | None, dict[str, str]] = {
+    None: {
+        "home.index": "/",
+        "home.about": "/about",
+        "auth.sign_in": "/sign-in",
+        "auth.register": "/register",
+        "auth.waiting": "/waiting",
+    },
+    "administrator": {
+        "admin.overview": "/admin/",
+        "admin.people.users": "/admin/users",
+        "admin.trainings.listed": "/admin/trainings",
+        "admin.trainings.new": "/admin/trainings/new/diabetes",
+        "admin.trainings.one": "{training}",
+        "admin.trainings.round_page": "{training}/rounds/1?check=1",
+        "home.audit": "/audit?check=1",
+        "auth.password": "/password",
+    },
+    "doctor": {
+        "doctor.home": "/doctor/",
+        "doctor.new_prediction": "/doctor/predictions/heart/new",
+    },
+    "operator": {"home.index": "/"},
+    "auditor": {"home.index": "/"},
+    "instructor": {"home.index": "/"},
+    "remote": {"home.index": "/"},
+}
+# What stands inside other pages, is a file, or is looked at in `test_whole_way` while it lasts.
+NO_PAGES = {
+    "static",
+    "admin.trainings.now",
+    "admin.trainings.rounds",
+    "admin.trainings.job",
+    "admin.trainings.job_now",
+}
+
+
+def test_every_page_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSILIUM_INSTANCE", str(site.folder))
+    app = create_app(Settings())
+    served = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in rule.methods}
+    assert served == NO_PAGES.union(*PAGES.values())
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("role", PAGES, ids=str)
+def test_pages_are_good(
+    role: str | None, view: View, trained: str, arrive: Callable[..., Person]
+) -> None:
+    person = arrive(view, role)
+    for path in PAGES[role].values():
+        person.open(path.format(training=trained))
+        person.require_good_page()
+        assert person.page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize(("role", "path"), [(None, "/nothing"), ("doctor", "/admin/")])
+def test_errors_are_pages(
+    role: str | None, path: str, view: View, arrive: Callable[..., Person]
+) -> None:
+    person = arrive(view, role)
+    person.open(path)
+    person.require_good_page()
+    person.press("Go to the first page", role="link")
+    person.page.wait_for_url(lambda url: not url.endswith(path))
+    expect(person.page.get_by_role("heading", level=1)).to_have_count(1)
