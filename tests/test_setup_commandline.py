@@ -12,7 +12,7 @@ import pytest
 from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
-COMMANDS = ("train", "verify", "test", "doctor")
+COMMANDS = ("train", "verify", "password", "test", "doctor")
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
@@ -71,6 +71,16 @@ def test_no_command_means_start_with_the_options_of_train() -> None:
     assert alone.pop("command") == "start"
     assert train.pop("command") == "train"
     assert alone == train
+    assert not alone["fresh"]
+
+
+def test_fresh_belongs_to_the_start() -> None:
+    args = commandline.parse(["--fresh"])
+    assert (args.command, args.fresh) == ("start", True)
+
+
+def test_password_takes_a_name_with_spaces() -> None:
+    assert commandline.parse(["password", "Ada Berg"]).name == "Ada Berg"
 
 
 def test_every_option_of_train_arrives() -> None:
@@ -109,6 +119,8 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
         ("train --round 1", "unrecognized arguments: --round"),
         ("verify now", "unrecognized arguments: now"),
+        ("password", "required: NAME"),
+        ("--fresh train", "--fresh stands alone"),
         ("test --slow --slow-only", "not allowed with"),
         ("trian", "invalid choice: 'trian'"),
     ],
@@ -122,18 +134,22 @@ def test_a_wrong_option_is_named_and_ends_with_status_2(
     assert expected in capsys.readouterr().err
 
 
+CORES = ["-n", "auto", "--dist", "loadscope"]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("test", ["-m", "not slow"]),
-        ("test --slow", []),
-        ("test --slow-only", ["-m", "slow"]),
+        ("test", ["-m", "not slow", *CORES]),
+        ("test --slow", CORES),
+        ("test --slow-only", ["-m", "slow", *CORES]),
         (
             "test -k shamir -x tests/crypto",
-            ["-m", "not slow", "-k", "shamir", "-x", "tests/crypto"],
+            ["-m", "not slow", *CORES, "-k", "shamir", "-x", "tests/crypto"],
         ),
-        ("test --slow -m needs", ["-m", "needs"]),
-        ("test -- --help", ["-m", "not slow", "--help"]),
+        ("test --slow -m needs", [*CORES, "-m", "needs"]),
+        ("test -n 0 tests/fl", ["-m", "not slow", "-n", "0", "tests/fl"]),
+        ("test -- --help", ["-m", "not slow", *CORES, "--help"]),
     ],
 )
 def test_further_arguments_of_test_are_pytests(line: str, expected: list[str]) -> None:
