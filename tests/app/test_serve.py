@@ -189,6 +189,7 @@ def test_nothing_is_left_behind_by_a_killed_server_and_the_next_one_resumes(
     assert job_view(database, number)["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_command_trains_beside_the_server(repository: Path, folder: Path) -> None:
     with serving(repository, folder) as server:
         assert server.get("/") == 200
