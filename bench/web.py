@@ -81,7 +81,8 @@ def start_training(visitor: Visitor) -> str:
 
 def measure(visitor: Visitor, training: str, count: int) -> dict[str, list[float]]:
     """Times by path, taken in turn, while the training runs."""
-    paths = ["/about", "/admin/", "/admin/users", "/admin/trainings", training, f"{training}/now", PEER]
+    lists = ["/about", "/admin/", "/admin/users", "/admin/trainings"]
+    paths = [*lists, training, f"{training}/now", PEER]
     times: dict[str, list[float]] = {path: [] for path in paths}
     for _ in range(count):
         for path in paths:
