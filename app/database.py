@@ -52,6 +52,8 @@ def migration_config(engine: Engine) -> Config:
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # Altered bytes may be no text any more: they are read all the same, and found by their hash.
+    connection.text_factory = _text_or_bytes
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -61,3 +63,10 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text_or_bytes(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

@@ -89,9 +89,7 @@ class Attempt(Correspondence):
 
     def share(self) -> None:
         """Collect the sealed shares of the hospitals that trained."""
-        answers = self._ask_all(self._hospitals_left(), "share", "share", lambda _: b"")
-        for hospital, data in answers.items():
-            self.store.keep_message(self.key, SUBMISSION, hospital, data)
+        self._collect("share", "share", SUBMISSION, self._hospitals_left(), lambda _: b"")
 
     def submit(self) -> None:
         """Let the hospitals commit on the ledger, then close the submissions."""
@@ -197,8 +195,8 @@ class Attempt(Correspondence):
         behind = [node for node in self.plan.nodes if node.name not in served_by]
         self._ask_all(behind, "keep", "distribute", lambda _: pack(result))
         message = pack(result, self._statistics())
-        adopted = self._ask_all(self.plan.hospitals, "adopt", "distribute", lambda _: message)
-        for hospital, data in adopted.items():
+        self._collect("adopt", "distribute", REPORT, self.plan.hospitals, lambda _: message)
+        for hospital, data in self._messages(REPORT, self.plan.hospitals).items():
             self._keep_report(hospital, data)
         self._ask_all(self._seated(), "erase", "distribute", lambda _: b"")
 

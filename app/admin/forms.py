@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import (
+    Field,
     FloatField,
     IntegerField,
     RadioField,
@@ -14,7 +16,14 @@ from wtforms import (
     StringField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    StopValidation,
+    ValidationError,
+)
 
 from app.services.requests import DEFAULT_SEED, TrainingRequest
 from app.services.roles import WORDS
@@ -133,7 +142,7 @@ def _whole(label: str, low: int, high: int, default: int, hint: str = "") -> Int
     text = f"Expected a whole number, {bounds}."
     return IntegerField(
         label,
-        [InputRequired(text), NumberRange(low, high, text)],
+        [InputRequired(text), _said_once(text), NumberRange(low, high, text)],
         default=default,
         description=hint or f"{bounds.capitalize()}.",
         render_kw=_WHOLE | {"type": "text"},
@@ -144,8 +153,19 @@ def _real(label: str, low: float, high: float, default: float, hint: str) -> Flo
     text = f"Expected a number, {low:.5f}".rstrip("0") + f" to {high:g}."
     return FloatField(
         label,
-        [InputRequired(text), NumberRange(low, high, text)],
+        [InputRequired(text), _said_once(text), NumberRange(low, high, text)],
         default=default,
         description=hint,
         render_kw=_REAL | {"type": "text"},
     )
+
+
+def _said_once(text: str) -> Callable[[FlaskForm, Field], None]:
+    """A validator that puts our sentence in place of WTForms' own about what is no number."""
+
+    def is_number(_: FlaskForm, field: Field) -> None:
+        if field.data is None:
+            field.errors.clear()
+            raise StopValidation(text)
+
+    return is_number

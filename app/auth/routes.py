@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from app.auth.forms import PasswordForm, RegisterForm, SignInForm
 from app.errors import PasswordRefused, SignInRefused
+from app.services.accounts import ACTIVE
 from app.web import login
 from app.web.roles import public, signed_in
 from app.web.services import services
@@ -27,7 +28,7 @@ Answer = Response | str | tuple[str, int]
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 @public
 def sign_in() -> Answer:
-    """Ask who it is; then on to the page that was wanted."""
+    """Ask who it is; then on to the page that was wanted, or to what was decided."""
     form = SignInForm()
     if not form.validate_on_submit():
         return _form_page("auth/sign_in.html", form)
@@ -38,7 +39,8 @@ def sign_in() -> Answer:
         return _form_page("auth/sign_in.html", form)
     login.sign_in(row)
     services().audit.add(row, "user.signed_in", row.email)
-    return redirect(_wanted(), HTTPStatus.SEE_OTHER)
+    target = _wanted() if row.state == ACTIVE else url_for("auth.waiting")
+    return redirect(target, HTTPStatus.SEE_OTHER)
 
 
 @blueprint.post("/sign-out")

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 
+from pydantic import ValidationError
+
 from app.cli.console import complain
 from app.errors import AppError
 from contracts.errors import LedgerError
+
+WRONG_USAGE = 2
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command that was parsed; its exit status."""
     try:
         return _run(args)
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = ".".join(map(str, wrong["loc"]))
+            complain(f"the setting {name} is {wrong['input']!r}: {wrong['msg'].lower()}")
+        return WRONG_USAGE
     except (AppError, LedgerError) as error:
         complain(str(error))
         return 1

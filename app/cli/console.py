@@ -62,7 +62,7 @@ def print_training(document: dict[str, Any]) -> None:
     console = Console(highlight=False, width=max(_WIDTH, Console().width))
     rounds = document["rounds"]
     if rounds:
-        for table in (_hospital_table(rounds), _cost_table([document["statistics"], *rounds])):
+        for table in (_hospital_table(rounds), _cost_table(rounds)):
             console.print(table)
             console.print()
     console.print(_summary(document), soft_wrap=True, markup=False)
@@ -86,10 +86,9 @@ def _hospital_table(rounds: list[dict[str, Any]]) -> Table:
 
 
 def _cost_table(rounds: list[dict[str, Any]]) -> Table:
-    """Over the whole training, with the round of the statistics."""
+    """What the rounds of the model took; the round of the statistics before them is not in it."""
     table = _table("step", "seconds", "a round", "bytes", "a round")
-    steps = list(rounds[-1]["seconds"])
-    for step in steps:
+    for step in rounds[-1]["seconds"]:
         seconds = sum(one["seconds"].get(step, 0.0) for one in rounds)
         volume = sum(one["bytes_by_step"].get(step, 0) for one in rounds)
         table.add_row(step, *_cost(seconds, volume, len(rounds)))
@@ -129,7 +128,7 @@ def _summary(document: dict[str, Any]) -> str:
             f"the same training without sharing {_percent(document['plain_accuracy'])}."
         )
     if document["model_sha256"]:
-        lines.append(f"Model {document['model_sha256']}")
+        lines.append(f"Training {document['training'][:12]}, model {document['model_sha256']}")
     if document["state"] != "finished":
         lines.append(f"The training ended early: {document['reason']}. The last model stands.")
     return "\n".join(lines)

@@ -23,7 +23,10 @@ def password(args: argparse.Namespace) -> int:
         accounts = Accounts(database, AuditLog(database))
         person = accounts.find_named(args.name)
         if person is None:
-            raise RequestError(f"expected the name or e-mail address of somebody, got {args.name}")
+            raise RequestError(
+                f"expected the name or e-mail address of one person, got {args.name}; "
+                "the administrator's page People lists everybody"
+            )
         fresh = generate()
         accounts.set_password(person.id, fresh)
     sys.stdout.write(f"{person.email}  {fresh}\n")

@@ -37,6 +37,9 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
             progress().print("It is over; now the training that you asked for.")
             identifier = None
     if identifier is None:
+        names = ", ".join(hospital.name for hospital in plan.hospitals)
+        rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+        progress().print(f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}.")
         identifier = trainings.start(plan)
         ending = trainings.run(identifier, StepLines(plan.rounds))
     document = training_document(federation.database, identifier)
@@ -71,7 +74,8 @@ def _prepared() -> Iterator[Federation]:
         lock.acquire()
     except Timeout as error:
         raise BusyError(
-            f"another process is training in {settings.instance_dir}: wait until it is done"
+            f"another process is training in {settings.instance_dir}: wait until it is done. "
+            "A server that runs also finishes trainings that were interrupted; its pages show them"
         ) from error
     with lock, open_federation(settings) as federation:
         yield federation

@@ -45,10 +45,12 @@ _TASKS: Final = {
 @blueprint.get("/")
 @public
 def index() -> Response | str:
-    """What this is, for strangers; the home of the role, for everybody else."""
+    """What this is, for strangers; the home of the role, or what was decided, for the others."""
     person = login.viewer()
-    if person is None or person.role is None:
+    if person is None:
         return render_template("public/index.html")
+    if person.role is None:
+        return redirect(url_for("auth.waiting"))
     if person.role in _OWN_PAGES:
         return redirect(url_for(_OWN_PAGES[person.role]))
     return render_template(

@@ -165,13 +165,14 @@ class Accounts:
             return session.scalars(select(UserRow).filter_by(email=_normal(email))).one_or_none()
 
     def find_named(self, name: str) -> UserRow | None:
-        """The person with this e-mail address or, where only one has it, this name; or None."""
+        """The person with this address or, if only one has it, this name, in any case; or None."""
         found = self.find_by_email(name)
         if found is not None:
             return found
-        with self._database.transaction() as session:
-            rows = session.scalars(select(UserRow).filter_by(name=name.strip())).all()
-            return rows[0] if len(rows) == 1 else None
+        # Not by SQL: SQLite's lower() leaves Ö as it is.
+        wanted = name.strip().casefold()
+        rows = [row for row in self.everyone() if row.name.casefold() == wanted]
+        return rows[0] if len(rows) == 1 else None
 
     def waiting(self) -> list[UserRow]:
         """Who waits for a decision, the longest first."""

@@ -183,7 +183,7 @@ class Trainings:
         plain = accuracy(train_unshared(plan, tables, weights)) if len(weights) > 1 else None
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
-            confusion = _pooled(row.attempts)
+            confusion = pooled(row.attempts)
             row.state = FINISHED if ending.finished else FAILED
             row.reason = ending.reason
             row.statistics_sha256 = record.statistics.hex() if record.statistics else None
@@ -243,7 +243,7 @@ def _chosen(available: tuple[str, ...], asked: tuple[str, ...] | int | None) -> 
     return [name for name in available if name in asked]
 
 
-def _pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:
+def pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:
     """The confusion matrix of the last finalised model over all hospitals' test rows."""
     finalised = [a for a in attempts if a.state == FINALISED and a.evaluations]
     if not finalised:

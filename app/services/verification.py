@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.models import AttemptRow, MessageRow, ResultRow, TrainingRow
+from app.services.audit import AuditLog
 from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
-from app.stores.rounds import FINALISED, OPEN, REFUSED
+from app.services.trainings import pooled
+from app.stores.rounds import FINALISED, NOT_VERIFIED, OPEN, REFUSED
 from contracts.errors import NotFound
 from contracts.records import AttemptKey, AttemptRecord, AttemptState, SubmissionRecord, Verdict
 from crypto.digest import merkle_root
@@ -25,10 +28,11 @@ from crypto.errors import CryptoError
 from fl.coordinator import SUBMISSION
 from fl.errors import FlError
 from fl.hospital import Hospital
-from fl.messages import Statement, Submission
+from fl.messages import REPORT, Statement, Submission, unpack
 from fl.node import Node
 from fl.party import Party, context_of
 from fl.plan import Plan
+from fl.training import accuracy, balanced_accuracy
 
 NOTHING = "nothing"
 
@@ -59,6 +63,13 @@ class Report:
         if expected != found:
             self.differences.append(Difference(what, _told(expected), _told(found)))
 
+    def guard(self, what: str, check: Callable[[], None]) -> None:
+        """Run a check; stored values that cannot even be read are a difference, not the end."""
+        try:
+            check()
+        except (ValueError, TypeError, SQLAlchemyError) as error:
+            self.compare(what, "readable values", f"{type(error).__name__}: {error}")
+
 
 class Verification:
     """Checks every training that is recorded on the federation's contract."""
@@ -80,6 +91,7 @@ class Verification:
             query = select(TrainingRow).filter_by(deployment_id=self._federation.deployment)
             rows = session.scalars(query.order_by(TrainingRow.started_at)).all()
             self._check_count(rows)
+            self._audit()
             for row in rows:
                 self._report.trainings += 1
                 self._watch(f"training {row.id[:12]}")
@@ -90,6 +102,12 @@ class Verification:
         opened = {e.training.hex() for e in self._ledger.events() if e.training}
         for missing in sorted(opened - {row.id for row in rows}):
             self._compare(f"training {missing[:12]}", "a row in the database", NOTHING)
+
+    def _audit(self) -> None:
+        """The audit log's chain of hashes; nothing on the blockchain anchors it yet."""
+        broken = AuditLog(self._federation.database).verify()
+        told = f"entry {', '.join(map(str, broken))} altered or missing" if broken else "whole"
+        self._compare("audit log", "whole", told)
 
     def _training(self, session: Session, row: TrainingRow) -> None:
         name = f"training {row.id[:12]}"
@@ -107,10 +125,20 @@ class Verification:
         except (FlError, CryptoError) as error:
             self._compare(f"{name}, plan", "a readable plan", str(error))
             return
+        facts = (plan.task, plan.network, plan.seed, plan.rounds)
+        self._compare(f"{name}, its facts", facts, (row.task, row.network, row.seed, row.rounds))
         if row.ended_at is not None:
+            self._report.guard(f"{name}, scores", lambda: self._scores(row, name))
             self._compare(f"{name}, model", record.model.hex(), row.model_sha256)
             self._compare(f"{name}, statistics", _hex(record.statistics), row.statistics_sha256)
         self._attempts(session, row, plan, record.next_round)
+
+    def _scores(self, row: TrainingRow, name: str) -> None:
+        """The scores, computed again from the evaluations, which are the hospitals' signed ones."""
+        confusion = pooled(row.attempts)
+        if confusion is not None:
+            scores = (accuracy(confusion), balanced_accuracy(confusion))
+            self._compare(f"{name}, scores", scores, (row.accuracy, row.balanced_accuracy))
 
     def _attempts(self, session: Session, row: TrainingRow, plan: Plan, next_round: int) -> None:
         training = bytes.fromhex(row.id)
@@ -123,7 +151,8 @@ class Verification:
         with assembled(self._federation, plan, training, load_tables(plan)) as parties:
             for attempt in row.attempts:
                 check = _AttemptCheck(self._report, self._federation, plan, attempt, parties)
-                check.run(session, transactions)
+                what = f"training {row.id[:12]}, round {attempt.round}, attempt {attempt.number}"
+                self._report.guard(what, lambda check=check: check.run(session, transactions))  # type: ignore[misc]
 
     def _transactions(self, training: bytes) -> Mapping[tuple[str, AttemptKey | None, str], str]:
         """The transactions of submissions and votes, by event, attempt and account."""
@@ -198,8 +227,8 @@ class _AttemptCheck:
             self._compare(f"{name}'s transaction", sent, row.transaction)
             if self._row.state == FINALISED:
                 self._compare(f"{name}'s weight", one.weight, row.weight or 0)
-                refused = one.verdict == Verdict.REFUSED
-                self._compare(f"{name} is refused", refused, row.verdict == REFUSED)
+                verdict = REFUSED if one.verdict == Verdict.REFUSED else NOT_VERIFIED
+                self._compare(f"{name}'s verdict", verdict, row.verdict)
             self._dealing(name, one)
 
     def _dealing(self, name: str, record: SubmissionRecord) -> None:
@@ -228,11 +257,24 @@ class _AttemptCheck:
                     self._compare(what, roots[message.sender].hex(), _root(message.body))
             else:
                 self._compare(f"{what}, signature", "valid", self._signature(message))
+            if message.kind == REPORT:
+                self._evaluation(message)
+
+    def _evaluation(self, message: MessageRow) -> None:
+        """What a hospital reported, under its signature, against what is shown of it."""
+        kept = {row.hospital: row.confusion for row in self._row.evaluations}
+        try:
+            (reported,) = unpack(unpack(message.body, str, str, bytes, bytes)[2], list)
+        except FlError:
+            return  # Its signature was found to be wrong already.
+        shown = kept.get(message.sender, [])
+        self._compare(f"{message.sender}'s evaluation", str(reported), str(shown))
 
     def _signature(self, message: MessageRow) -> str:
         context = context_of(self._ledger, self._key)
         try:
-            member = self._plan.node(message.sender)
+            known = self._plan.hospital if message.kind == REPORT else self._plan.node
+            member = known(message.sender)
             key = member.verifying_key
             Statement.read(message.body, context, member.name, key, message.kind)
         except (FlError, CryptoError) as error:

@@ -70,9 +70,9 @@ def check_python(version: tuple[int, int] = (sys.version_info[0], sys.version_in
 
 def check_environment(environment: Environment) -> Row:
     """Check whether the environment is installed, and if not, whether it can be made."""
-    purpose = "everything; the next start makes it"
     if environment.is_current():
-        return Row(Status.OK, "environment", f"{FOLDER} is up to date", purpose)
+        return Row(Status.OK, "environment", f"{FOLDER} is up to date", "everything")
+    purpose = "everything; the next start makes it"
     state = f"{FOLDER} is " + ("incomplete" if environment.folder.exists() else "not there yet")
     lacking = missing_for_venv()
     if lacking:

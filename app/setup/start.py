@@ -30,7 +30,10 @@ def main(arguments: Sequence[str], root: str) -> int:
         console.say(f"\n{error}\n{error.advice}")
         return STATUS_SETUP_FAILED
     except KeyboardInterrupt:
-        console.say("\nInterrupted. The same command goes on from where it was.")
+        console.say(
+            "\nInterrupted. A training that was under way goes on with the next start,"
+            "\nor in a server that runs already; an administrator can stop it there."
+        )
         return STATUS_INTERRUPTED
 
 

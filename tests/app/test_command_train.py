@@ -117,7 +117,8 @@ def test_accuracy_is_within_a_point_of_the_unshared_training(trained: dict[str, 
 
 def test_progress_goes_to_standard_error(trained: dict[str, Any], trained_folder: Path) -> None:
     lines = (trained_folder / "progress.txt").read_text().splitlines()
-    assert len(lines) == 2 * len(STEPS)
+    assert lines[0] == f"Training heart with {', '.join(HOSPITALS)}: 1 round, seed 7."
+    assert len(lines) == 1 + 2 * len(STEPS)
     assert sum(line.startswith("statistics") for line in lines) == len(STEPS)
     assert sum(line.startswith("round 1/1") for line in lines) == len(STEPS)
 
@@ -130,7 +131,7 @@ def test_without_json_there_are_tables_and_another_seed_gives_another_model(
     for word in ("accuracy", "hospital", "transaction", "seconds", "consilium.db", "chain.db"):
         assert word in done.stdout
     assert all(name in done.stdout for name in HOSPITALS)
-    (model,) = re.findall(r"Model ([0-9a-f]{64})", done.stdout)
+    (model,) = re.findall(r"model ([0-9a-f]{64})", done.stdout)
     assert model != trained["model_sha256"]
 
 
@@ -171,7 +172,7 @@ def test_of_two_trainings_that_meet_one_is_refused_and_the_seed_decides_the_othe
         line = first.stderr.readline()
         second = commandline.run(repository, tmp_path, *arguments)
         output, errors = first.communicate()
-    assert line.startswith("statistics"), line + errors
+    assert line.startswith("Training heart"), line + errors
     assert second.returncode == 1
     assert "another process is training" in second.stderr
     assert (first.returncode, json.loads(output)["model_sha256"]) == (0, trained["model_sha256"])

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from app.cli import main
+from app.services.audit import AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.keys import party_folder
 from app.services.trainings import TrainingRequest, Trainings
@@ -64,14 +65,14 @@ def told(federation: Federation) -> str:
     return "\n".join(map(str, check(federation).differences))
 
 
-def flip(value: str | int | bytes | None) -> str | int | bytes:
+def flip(value: str | float | bytes | None) -> str | float | bytes:
     """Another value of the same kind, as near as can be."""
     match value:
         case str():
             return ("1" if value[-1:] == "0" else "0").join((value[:-1], ""))
         case bytes():
             return value[:-1] + bytes([value[-1] ^ 1])
-        case int():
+        case int() | float():
             return value + 1
         case _:
             raise AssertionError(f"nothing to alter in {value!r}")
@@ -105,6 +106,12 @@ def test_an_untouched_instance_has_no_difference(federation: Federation) -> None
         ("messages", "body_sha256", "of"),
         ("results", "body", "stored"),
         ("results", "sha256", "stored"),
+        ("trainings", "seed", "its facts"),
+        ("trainings", "rounds", "its facts"),
+        ("trainings", "task", "its facts"),
+        ("trainings", "accuracy", "scores"),
+        ("trainings", "balanced_accuracy", "scores"),
+        ("submissions", "verdict", "verdict"),
     ],
 )
 def test_an_altered_value_is_found_in_every_row(
@@ -129,7 +136,12 @@ def test_an_altered_value_is_found_in_every_row(
         ("DELETE FROM submissions WHERE hospital = 'Hungary'", "hospitals that submitted"),
         ("DELETE FROM votes WHERE node = 'Node 2'", "nodes that voted"),
         ("DELETE FROM results WHERE kind = 'model'", "result in the database"),
-        ("UPDATE submissions SET verdict = 'refused'", "is refused"),
+        ("UPDATE submissions SET verdict = 'refused'", "verdict"),
+        ("UPDATE submissions SET verdict = 'verified'", "verdict"),
+        ("UPDATE evaluations SET confusion = '[[1, 2], [3, 4]]'", "evaluation"),
+        ("UPDATE evaluations SET confusion = '[[1, 2'", "scores"),
+        ("UPDATE results SET body = 'no blob'", "stored"),
+        ("UPDATE results SET body = CAST(X'FFFE41' AS TEXT)", "stored"),
         ("UPDATE attempts SET state = 'failed' WHERE round = 1", "state is finalised"),
     ],
 )
@@ -139,6 +151,15 @@ def test_a_missing_or_changed_row_is_found(
     database.execute(text(statement))
     database.commit()
     assert named in told(federation)
+
+
+def test_an_altered_audit_log_is_found(federation: Federation, database: Connection) -> None:
+    AuditLog(federation.database).add("system", "user.registered", "somebody")
+    assert told(federation) == ""
+    database.execute(text("DROP TRIGGER audit_no_update"))
+    database.execute(text("UPDATE audit SET subject = 'somebody else'"))
+    database.commit()
+    assert "audit log" in told(federation)
 
 
 def altered(path: Path) -> Callable[[], None]:

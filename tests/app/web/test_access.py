@@ -153,6 +153,14 @@ def test_who_has_no_role_is_shown_why(site: Site, who: str) -> None:
     assert 'href="/waiting"' in page
 
 
+@pytest.mark.parametrize("who", UNDECIDED)
+def test_signing_in_without_a_role_leads_to_what_was_decided(site: Site, who: str) -> None:
+    fields = {"email": site.rows[who].email, "password": "correct horse battery"}
+    for path in ("/sign-in", "/sign-in?next=/doctor/"):
+        answer = site.browser().send(path, fields)
+        assert (answer.status_code, answer.location) == (303, "/waiting")
+
+
 def test_signing_in_leads_to_the_page_that_was_wanted(site: Site) -> None:
     browser = site.browser()
     asked = browser.get("/audit?page=2")

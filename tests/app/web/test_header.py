@@ -9,7 +9,7 @@ import pytest
 from app.errors import ModelRefused
 from app.services.predictions import ModelInUse
 from app.web.header import TRUSTED_SECONDS, LedgerTicks
-from tests.app.web.conftest import Site
+from tests.app.web.conftest import UNDECIDED, Site
 
 
 class Ledger:
@@ -76,6 +76,15 @@ def test_navigation_shows_what_the_role_may_open(
     assert all(f">{name}</a>" in navigation for name in shown)
     assert not any(f">{name}</a>" in navigation for name in hidden)
     assert site.rows[who].name in page
+
+
+@pytest.mark.parametrize("who", UNDECIDED)
+def test_who_has_no_role_sees_no_facts_of_the_federation(site: Site, who: str) -> None:
+    page = site.browser(who).get("/waiting").text
+    assert site.rows[who].name in page
+    assert "status-strip" not in page
+    assert "Model in use" not in page
+    assert "status-strip" in site.browser("doctor").get("/about").text
 
 
 def test_stranger_sees_no_status(site: Site) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR, ROLES, WORDS
 from tests.app.web.browser import Browser, Parts
-from tests.app.web.conftest import EVERYBODY, NOBODY, UNDECIDED, Site
+from tests.app.web.conftest import EVERYBODY, Site
 
 
 def linked(browser: Browser) -> dict[str, int]:
@@ -51,11 +51,27 @@ def test_homes_of_other_roles_are_elsewhere(site: Site) -> None:
     assert site.browser(DOCTOR).get("/").location == "/doctor/"
 
 
-@pytest.mark.parametrize("who", [NOBODY, *UNDECIDED])
-def test_whoever_has_no_role_sees_the_first_page(site: Site, who: str) -> None:
-    answer = site.browser(who).get("/")
+def test_a_stranger_sees_the_first_page(site: Site) -> None:
+    answer = site.browser().get("/")
     assert answer.status_code == 200
-    assert "/about" in Parts(answer.text).links
+    assert {"/about", "/register"} <= set(Parts(answer.text).links)
+
+
+@pytest.mark.parametrize(
+    ("who", "shown"),
+    [
+        ("waiting", ["Waiting for authorisation"]),
+        ("refused", ["Registration refused", "Not of this clinic"]),
+        ("suspended", ["Account suspended", "Left the clinic"]),
+    ],
+)
+def test_whoever_has_no_role_is_told_what_was_decided(
+    site: Site, who: str, shown: list[str]
+) -> None:
+    answer = site.browser(who).get("/", follow_redirects=True)
+    assert answer.request.path == "/waiting"
+    assert all(text in answer.text for text in shown)
+    assert not {"/sign-in", "/register"} & set(Parts(answer.text).links)
 
 
 def test_the_auditor_reads_who_did_what(site: Site) -> None:

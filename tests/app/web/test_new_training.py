@@ -82,6 +82,35 @@ def test_wrong_values_are_named_and_the_others_kept(
     assert not site.services.jobs.queue()
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "said"),
+    [
+        ("learning_rate", "fast", "Expected a number, 0.00001 to 1."),
+        ("learning_rate", "", "Expected a number, 0.00001 to 1."),
+        ("alpha", "1,5", "Expected a number, "),
+        ("rounds", "ten", "Expected a whole number, 1 to 1000."),
+        ("hospitals", "2.5", "Expected a whole number, "),
+        ("seed", "0x", "Expected a whole number, from 0."),
+    ],
+)
+def test_what_is_no_number_is_told_once_and_in_our_words(
+    site: Site, name: str, typed: str, said: str
+) -> None:
+    answer = site.browser("administrator").send(
+        "/admin/trainings/new/diabetes", DIABETES | {name: typed}
+    )
+    assert answer.status_code == 422
+    assert answer.text.count(said) == 1
+    assert "Not a valid" not in answer.text
+    assert f'value="{typed}"' in answer.text
+
+
+def test_form_says_what_becomes_of_the_model(site: Site) -> None:
+    page = site.browser("administrator").get("/admin/trainings/new/heart").text
+    footer = page.split('class="card-footer"', 1)[1]
+    assert "its model replaces the one that doctors use for this task." in footer
+
+
 def test_stranger_is_refused(site: Site) -> None:
     assert site.browser("doctor").send("/admin/trainings/new/heart", HEART).status_code == 403
     assert not site.services.jobs.queue()
