@@ -22,4 +22,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed by now. Taking numba and torch apart object by object would take seconds.
+    os._exit(status)

@@ -17,6 +17,7 @@ from app.models.base import now
 from app.services.federation import HOSPITAL
 from app.services.jobs import QUEUED, RUNNING, STOPPED, is_silent
 from app.services.requests import TrainingRequest
+from app.services.results import failed_attempt, named_faults
 from app.stores.rounds import FINALISED, OPEN
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import STEPS
@@ -144,7 +145,7 @@ def _training(
         "parties": [_party(one) for one in sorted(parties, key=lambda one: one.role != HOSPITAL)],
         "statistics": next((one for one in finalised if one["round"] == 0), None),
         "rounds": [one for one in finalised if one["round"] > 0],
-        "failed": [_failed(a) for a in row.attempts if a.state not in (FINALISED, OPEN)],
+        "failed": [failed_attempt(a) for a in row.attempts if a.state not in (FINALISED, OPEN)],
     }
 
 
@@ -229,7 +230,7 @@ def _round(attempt: AttemptRow) -> View:
         "encryption_ms": _milliseconds(steps, "share"),
         "result_sha256": attempt.result_sha256,
         "hospitals": [_hospital(submission) for submission in attempt.submissions],
-        "faults": _faults(attempt),
+        "faults": named_faults(attempt),
     }
 
 
@@ -247,19 +248,3 @@ def _hospital(submission: SubmissionRow) -> View:
         "verdict": submission.verdict,
         "reason": submission.reason,
     }
-
-
-def _failed(attempt: AttemptRow) -> View:
-    return {
-        "round": attempt.round,
-        "attempt": attempt.number,
-        "reason": attempt.reason,
-        "faults": _faults(attempt),
-    }
-
-
-def _faults(attempt: AttemptRow) -> list[dict[str, str]]:
-    return [
-        {"party": fault.party, "step": fault.step, "reason": fault.reason}
-        for fault in attempt.faults
-    ]

@@ -40,7 +40,9 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
             "model_sha256": row.model_sha256,
             "statistics": next((one for one in finalised if one["round"] == 0), None),
             "rounds": [one for one in finalised if one["round"] > 0],
-            "failed": [_failed(a) for a in row.attempts if a.state not in (FINALISED, "open")],
+            "failed": [
+                failed_attempt(a) for a in row.attempts if a.state not in (FINALISED, "open")
+            ],
         }
 
 
@@ -58,7 +60,7 @@ def _round(attempt: AttemptRow) -> dict[str, Any]:
         "seconds": {step.name: round(step.seconds, DIGITS) for step in attempt.steps},
         "bytes_by_step": {step.name: step.bytes for step in attempt.steps},
         "hospitals": [_hospital(submission) for submission in attempt.submissions],
-        "faults": _faults(attempt),
+        "faults": named_faults(attempt),
     }
 
 
@@ -73,16 +75,18 @@ def _hospital(submission: SubmissionRow) -> dict[str, Any]:
     return document | ({"reason": submission.reason} if submission.reason else {})
 
 
-def _failed(attempt: AttemptRow) -> dict[str, Any]:
+def failed_attempt(attempt: AttemptRow) -> dict[str, Any]:
+    """An attempt that ended without a result: round, attempt, reason, who was named."""
     return {
         "round": attempt.round,
         "attempt": attempt.number,
         "reason": attempt.reason,
-        "faults": _faults(attempt),
+        "faults": named_faults(attempt),
     }
 
 
-def _faults(attempt: AttemptRow) -> list[dict[str, str]]:
+def named_faults(attempt: AttemptRow) -> list[dict[str, str]]:
+    """Who was named in an attempt, at which step, and why."""
     return [
         {"party": fault.party, "step": fault.step, "reason": fault.reason}
         for fault in attempt.faults
