@@ -7,6 +7,7 @@ parent's timestamp, so that several blocks a second do not push time into the fu
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -259,7 +260,8 @@ def _genesis() -> dict[str, Any]:
         "timestamp": int(time.time()),
         "base_fee_per_gas": 0,
         "coinbase": NOBODY,
-        "extra_data": b"",
+        # So that no two chains are taken for one another, not even two of the same second.
+        "extra_data": secrets.token_bytes(32),
         "difficulty": 0,
     }
 
