@@ -39,8 +39,8 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
     if identifier is None:
         names = ", ".join(hospital.name for hospital in plan.hospitals)
         rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
-        progress().print(f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}.")
         identifier = trainings.start(plan)
+        progress().print(f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}.")
         ending = trainings.run(identifier, StepLines(plan.rounds))
     document = training_document(federation.database, identifier)
     if args.json:
