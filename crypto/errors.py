@@ -5,7 +5,9 @@ CryptoError
 ├── RangeError          a real that fixed point cannot hold: NaN, infinity, beyond the bound
 ├── ShareError          shares that no polynomial of the agreed degree explains
 ├── EnvelopeError       an envelope that does not open or is not its sender's
-└── EncodingError       bytes that are not in the agreed form
+├── EncodingError       bytes that are not in the agreed form
+└── MpcError            a computation among three parties that cannot go on
+    └── UnsupportedLayer    a layer of a network that it cannot evaluate
 """
 
 from __future__ import annotations
@@ -37,3 +39,15 @@ class SealError(EnvelopeError):
 
 class EncodingError(CryptoError):
     """Bytes that do not follow the documented form."""
+
+
+class MpcError(CryptoError):
+    """A computation among three parties that cannot start or cannot go on."""
+
+
+class UnsupportedLayer(MpcError):
+    """A layer that cannot be evaluated on shares, or not at its place in the network."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name} cannot be evaluated on shares: {reason}")
