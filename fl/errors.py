@@ -15,7 +15,10 @@
     │   └── LayoutError             parameters that do not fit their network
     ├── TrainingError
     │   ├── SettingsError           a setting outside its range
-    │   └── NonFiniteError          NaN or infinity, which must not leave a hospital
+    │   ├── NonFiniteError          NaN or infinity, which must not leave a hospital
+    │   ├── VerdictError            counts or a rule that no verdict can come from
+    │   ├── UnknownAttackError      no simulated attack has that name
+    │   └── UnknownExperimentError  no experiment has that name
     └── ProtocolError
         ├── PlanError               a training whose parts do not fit each other
         ├── MessageError            a message that is malformed or not its sender's
@@ -102,6 +105,28 @@ class SettingsError(TrainingError):
 
 class NonFiniteError(TrainingError):
     """NaN or infinity came up; nothing computed from it may leave a hospital."""
+
+
+class VerdictError(TrainingError):
+    """Counts of right answers do not fit each other, or the rule is outside its range."""
+
+
+class UnknownAttackError(TrainingError):
+    """No simulated attack has the name asked for."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"expected one of the attacks {', '.join(self.known)}; got {name!r}")
+
+
+class UnknownExperimentError(TrainingError):
+    """No experiment has the name asked for."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"expected one of the experiments {', '.join(self.known)}; got {name!r}")
 
 
 class ProtocolError(FlError):

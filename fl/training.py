@@ -95,9 +95,9 @@ def local_update(
     parameters that do not, and NonFiniteError when a feature, the loss or the update is NaN or
     infinite.
     """
-    _check_rows(spec, features, labels)
+    check_rows(spec, features, labels)
     module = build(spec, parameters)
-    with _one_thread():
+    with one_thread():
         loss = _train(module, features, labels, settings, seed)
     trained = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     delta = flatten(spec, trained) - flatten(spec, parameters)
@@ -142,7 +142,7 @@ def _train(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Run torch on one thread: a fixed order of additions, and for small layers the fastest.
 
     The setting is the process's: whoever trains in several threads sets it once, before.
@@ -155,9 +155,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _check_rows(
-    spec: NetworkSpec, features: NDArray[np.float32], labels: NDArray[np.int64]
-) -> None:
+def check_rows(spec: NetworkSpec, features: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    """Raise TrainingError or NonFiniteError unless the rows can be trained on or judged."""
     if features.dtype != np.float32 or labels.dtype != np.int64:
         raise TrainingError(
             f"expected float32 features and int64 labels; got {features.dtype}, {labels.dtype}"
@@ -201,8 +200,8 @@ def evaluate(
     Matrices of several hospitals add up to the matrix of all their rows. Raises what
     ``local_update`` raises for rows and parameters.
     """
-    _check_rows(spec, features, labels)
-    with _one_thread(), torch.no_grad():
+    check_rows(spec, features, labels)
+    with one_thread(), torch.no_grad():
         logits = build(spec, parameters)(torch.from_numpy(features.copy())).numpy()
     if not np.isfinite(logits).all():
         raise NonFiniteError("expected finite logits; got NaN or infinity")

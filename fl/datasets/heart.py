@@ -91,7 +91,7 @@ TASK = Task(
         rounds=10,
         local_epochs=3,
         batch_size=32,
-        learning_rate=1e-3,
+        learning_rate=1e-2,
         norm_bound=1.5,
         class_weighted=True,
     ),

@@ -1,0 +1,45 @@
+"""Means over paired seeds, with intervals by Student's t."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean, stdev
+
+# The 0.975 quantiles of Student's t with 1, 2, ... degrees of freedom (Fisher, Yates, "Statistical
+# Tables", table III); beyond the last, the normal distribution's is close enough to print.
+_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+_NORMAL = 1.96
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and half the width of its 95 % interval, which is None for a single value."""
+
+    mean: float
+    half_width: float | None
+
+    def percent(self, digits: int = 1) -> str:
+        """Both in percent, as in "78.4 ± 0.9"."""
+        mean = f"{100 * self.mean:.{digits}f}"
+        return mean if self.half_width is None else f"{mean} ± {100 * self.half_width:.{digits}f}"
+
+    def points(self) -> str:
+        """A difference in percentage points, with its sign: "-0.4 ± 0.6"."""
+        mean = f"{100 * self.mean:+.1f}"
+        return mean if self.half_width is None else f"{mean} ± {100 * self.half_width:.1f}"
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return mean and 95 % interval of one value a seed; at least one."""
+    mean = fmean(values)
+    freedom = len(values) - 1
+    if not freedom:
+        return Interval(mean, None)
+    quantile = _T[freedom - 1] if freedom <= len(_T) else _NORMAL
+    return Interval(mean, quantile * stdev(values) / sqrt(len(values)))
