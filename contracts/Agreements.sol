@@ -11,14 +11,33 @@ abstract contract Agreements is Submissions {
         address node;
     }
 
+    /// @dev What the review opened of a submission: balanced accuracy and reference in twentieths,
+    /// rounded down (NOTHING_OPENED where they stayed closed), and the bits of Python's `Bits`.
+    struct Figure {
+        address hospital;
+        uint8 balancedAccuracy;
+        uint8 referenceAccuracy;
+        uint8 bits;
+    }
+
+    /// @dev `opens`: a sum is opened. `keeps`: too few were accepted, so the round ends with the model
+    /// that it began with. Neither: the attempt fails. `review` is the SHA-256 of all that the review
+    /// opened, `flagged` names donors whose slices were set aside, `normBound` is the next round's
+    /// bound on an update's norm in units of 2^-16 (0: as before).
     struct AgreedSet {
         bytes32 submissionsRoot;
         bool opens;
+        bool keeps;
         address[] accepted;
         uint64[] weights;
         address[] refused;
+        address[] rejected;
         address[] leftOut;
         Dispute[] disputes;
+        bytes32 review;
+        Figure[] figures;
+        address[] flagged;
+        uint64 normBound;
         string reason;
     }
 
@@ -42,6 +61,18 @@ abstract contract Agreements is Submissions {
         uint32 attempt,
         Verdict verdict,
         uint64 weight
+    );
+    event Reviewed(
+        bytes32 indexed training,
+        uint32 indexed round,
+        address indexed hospital,
+        uint32 attempt,
+        uint8 balancedAccuracy,
+        uint8 referenceAccuracy,
+        uint8 bits
+    );
+    event SliceFlagged(
+        bytes32 indexed training, uint32 indexed round, address indexed hospital, uint32 attempt
     );
     event Disputed(
         bytes32 indexed training,
@@ -104,8 +135,12 @@ abstract contract Agreements is Submissions {
         }
         emit SetPublished(key.training, key.round, key.attempt, setHash, set.opens);
         _judge(key, attempt, set);
+        _show(key, attempt, set);
         _name(key, attempt, set);
-        if (set.opens) _advance(key, State.Voting);
+        attempt.nextBound = set.normBound;
+        if (set.opens && key.round == DONATION) _finalise(key, attempt, setHash);
+        else if (set.opens) _advance(key, State.Voting);
+        else if (set.keeps && key.round != 0 && key.round != DONATION) _finalise(key, attempt, attempt.modelIn);
         else _fail(key, set.reason);
     }
 
@@ -119,15 +154,24 @@ abstract contract Agreements is Submissions {
         if (resultHash == 0) revert EmptyHash();
         seat.vote = resultHash;
         emit Voted(key.training, key.round, msg.sender, key.attempt, resultHash);
+        if (++attempt.votes[resultHash] == _trainings[key.training].quorum && state == State.Voting) {
+            _finalise(key, attempt, resultHash);
+        }
+    }
+
+    function _finalise(Key calldata key, Attempt storage attempt, bytes32 resultHash) private {
         Training storage training = _trainings[key.training];
-        if (++attempt.votes[resultHash] == training.quorum && state == State.Voting) {
-            attempt.resultHash = resultHash;
+        attempt.resultHash = resultHash;
+        if (key.round == DONATION) {
+            training.slices = resultHash;
+        } else {
             if (key.round == 0) training.statistics = resultHash;
             else training.model = resultHash;
             training.nextRound = key.round + 1;
-            emit Finalised(key.training, key.round, key.attempt, resultHash);
-            _advance(key, State.Finalised);
         }
+        if (attempt.nextBound != 0) training.normBound = attempt.nextBound;
+        emit Finalised(key.training, key.round, key.attempt, resultHash);
+        _advance(key, State.Finalised);
     }
 
     function _judge(Key calldata key, Attempt storage attempt, AgreedSet calldata set) private {
@@ -136,6 +180,32 @@ abstract contract Agreements is Submissions {
         }
         for (uint256 i = 0; i < set.refused.length; ++i) {
             _setVerdict(key, attempt, set.refused[i], Verdict.Refused, 0);
+        }
+        for (uint256 i = 0; i < set.rejected.length; ++i) {
+            _setVerdict(key, attempt, set.rejected[i], Verdict.Rejected, 0);
+        }
+    }
+
+    /// @dev Figures are of submissions; a slice's donor may have submitted nothing in this attempt.
+    function _show(Key calldata key, Attempt storage attempt, AgreedSet calldata set) private {
+        if (set.figures.length > MOST_HOSPITALS) revert TooMany(MOST_HOSPITALS, set.figures.length);
+        for (uint256 i = 0; i < set.figures.length; ++i) {
+            Figure calldata one = set.figures[i];
+            if (attempt.submissions[one.hospital].samples == 0) revert NotSubmitted(one.hospital);
+            emit Reviewed(
+                key.training,
+                key.round,
+                one.hospital,
+                key.attempt,
+                one.balancedAccuracy,
+                one.referenceAccuracy,
+                one.bits
+            );
+        }
+        if (set.flagged.length > MOST_HOSPITALS) revert TooMany(MOST_HOSPITALS, set.flagged.length);
+        for (uint256 i = 0; i < set.flagged.length; ++i) {
+            _requireMember(key.training, set.flagged[i], Role.Hospital);
+            emit SliceFlagged(key.training, key.round, set.flagged[i], key.attempt);
         }
     }
 

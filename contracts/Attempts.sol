@@ -4,9 +4,10 @@ pragma solidity 0.8.37;
 import {Trainings} from "./Trainings.sol";
 
 /// @title A try at a round, as a state machine
-/// @notice Round 0 sums the data's statistics, rounds from 1 on sum updates. A round that was agreed
-/// to open is locked: another attempt could open another sum, and the difference of two sums would
-/// be somebody's update.
+/// @notice Round 0 sums the data's statistics, rounds from 1 on sum updates; between them the round
+/// DONATION commits the rows that hospitals give to test models on, and sums nothing. A round that was
+/// agreed to open is locked: another attempt could open another sum, and the difference of two sums
+/// would be somebody's update.
 abstract contract Attempts is Trainings {
     enum State {
         None,
@@ -32,7 +33,8 @@ abstract contract Attempts is Trainings {
     enum Verdict {
         None,
         Accepted,
-        Refused
+        Refused,
+        Rejected
     }
 
     struct Key {
@@ -69,6 +71,8 @@ abstract contract Attempts is Trainings {
         uint8 joined;
         uint8 revealed;
         bool opens;
+        uint64 normBound;
+        uint64 nextBound;
         bytes32 modelIn;
         bytes32 submissionsRoot;
         bytes32 challenge;
@@ -81,6 +85,9 @@ abstract contract Attempts is Trainings {
         mapping(bytes32 choice => uint8) agreements;
         mapping(bytes32 resultHash => uint8) votes;
     }
+
+    /// @dev The number of the round in which slices are donated; rounds of updates stay below it.
+    uint32 internal constant DONATION = 1 << 30;
 
     mapping(bytes32 training => mapping(uint32 round => Round)) internal _rounds;
     mapping(bytes32 training => mapping(uint32 round => mapping(uint32 attempt => Attempt))) private _attempts;
@@ -106,7 +113,7 @@ abstract contract Attempts is Trainings {
     function openAttempt(Key calldata key, bytes32 modelIn) external onlyCoordinator {
         Training storage training = _requireOpen(key.training);
         Round storage round = _rounds[key.training][key.round];
-        if (key.round != training.nextRound) revert WrongRound(training.nextRound, key.round);
+        _requireNext(training, key.round);
         if (round.locked) revert RoundLocked(key.round);
         if (round.attempts > 0) {
             State last = _attempts[key.training][key.round][round.attempts].state;
@@ -115,7 +122,9 @@ abstract contract Attempts is Trainings {
         if (key.attempt != round.attempts + 1) revert WrongAttempt(round.attempts + 1, key.attempt);
         if (modelIn != training.model) revert WrongModel(training.model, modelIn);
         round.attempts = key.attempt;
-        _attempt(key).modelIn = modelIn;
+        Attempt storage attempt = _attempt(key);
+        attempt.modelIn = modelIn;
+        attempt.normBound = training.normBound;
         _advance(key, State.Opened);
     }
 
@@ -128,9 +137,8 @@ abstract contract Attempts is Trainings {
 
     /// @notice End `training`; its running attempt, if there is one, fails for the same reason.
     function endTraining(bytes32 training, string calldata reason) external onlyCoordinator {
-        uint32 next = _trainings[training].nextRound;
-        Key memory key = Key(training, next, _rounds[training][next].attempts);
-        if (_running(_attempt(key).state)) _fail(key, reason);
+        _failRunning(training, _trainings[training].nextRound, reason);
+        _failRunning(training, DONATION, reason);
         _end(training, reason);
     }
 
@@ -158,6 +166,17 @@ abstract contract Attempts is Trainings {
     function _leaveOut(Key memory key, address node, Standing why) internal {
         _attempt(key).seats[node].standing = why;
         emit NodeLeftOut(key.training, key.round, node, key.attempt, why);
+    }
+
+    /// @dev Slices are donated once, when the statistics are there and no update was summed.
+    function _requireNext(Training storage training, uint32 round) private view {
+        bool donates = round == DONATION && training.nextRound == 1 && training.slices == 0;
+        if (round != training.nextRound && !donates) revert WrongRound(training.nextRound, round);
+    }
+
+    function _failRunning(bytes32 training, uint32 round, string calldata reason) private {
+        Key memory key = Key(training, round, _rounds[training][round].attempts);
+        if (_running(_attempt(key).state)) _fail(key, reason);
     }
 
     function _running(State state) private pure returns (bool) {

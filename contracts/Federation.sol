@@ -14,6 +14,7 @@ contract Federation is Agreements {
         uint8 submitted;
         bool opens;
         bool locked;
+        uint64 normBound;
         bytes32 modelIn;
         bytes32 submissionsRoot;
         bytes32 challenge;
@@ -37,6 +38,7 @@ contract Federation is Agreements {
             submitted: uint8(attempt.submitters.length),
             opens: attempt.opens,
             locked: _rounds[key.training][key.round].locked,
+            normBound: attempt.normBound,
             modelIn: attempt.modelIn,
             submissionsRoot: attempt.submissionsRoot,
             challenge: attempt.challenge,

@@ -21,6 +21,8 @@ abstract contract Trainings is Parties {
         bytes32 initialModel;
         bytes32 model;
         bytes32 statistics;
+        bytes32 slices;
+        uint64 normBound;
         address[] hospitals;
         address[] nodes;
         string reason;

@@ -22,7 +22,10 @@ from contracts.records import AgreedSet, AttemptKey, SubmissionRecord
 
 ZERO_HASH = bytes(32)
 CHALLENGE_LABEL = "consilium/challenge/v1"
-SET_TYPE = "(bytes32,bool,address[],uint64[],address[],address[],(address,address)[],string)"
+SET_TYPE = (
+    "(bytes32,bool,bool,address[],uint64[],address[],address[],address[],(address,address)[],"
+    "bytes32,(address,uint8,uint8,uint8)[],address[],uint64,string)"
+)
 
 
 def set_fields(agreed: AgreedSet) -> tuple[object, ...]:
@@ -30,11 +33,17 @@ def set_fields(agreed: AgreedSet) -> tuple[object, ...]:
     return (
         agreed.submissions_root,
         agreed.opens,
+        agreed.keeps,
         agreed.accepted,
         agreed.weights,
         agreed.refused,
+        agreed.rejected,
         agreed.left_out,
         tuple((dispute.hospital, dispute.node) for dispute in agreed.disputes),
+        agreed.review,
+        tuple((f.hospital, f.balanced_accuracy, f.reference, f.bits) for f in agreed.figures),
+        agreed.flagged,
+        agreed.norm_bound,
         agreed.reason,
     )
 

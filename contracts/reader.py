@@ -72,7 +72,7 @@ class LedgerReader:
         if values[0] == 0:
             raise NotFound(f"the training {training.hex()}")
         state, threshold, quorum, next_round, config_hash, initial, model, statistics = values[:8]
-        hospitals, nodes, reason = values[8:]
+        slices, norm_bound, hospitals, nodes, reason = values[8:]
         return TrainingRecord(
             training=training,
             state=TrainingState(state),
@@ -80,6 +80,8 @@ class LedgerReader:
             initial_model=initial,
             model=model,
             statistics=_set(statistics),
+            slices=_set(slices),
+            norm_bound=norm_bound,
             next_round=next_round,
             threshold=threshold,
             quorum=quorum,
@@ -102,8 +104,8 @@ class LedgerReader:
         values = self._view("attemptOf", _key(key))
         if values[0] == 0:
             raise NotFound(f"attempt {key.attempt} at round {key.round} of {key.training.hex()}")
-        state, joined, revealed, submitted, opens, locked = values[:6]
-        model_in, root, challenge, agreed, result, reason = values[6:]
+        state, joined, revealed, submitted, opens, locked, norm_bound = values[:7]
+        model_in, root, challenge, agreed, result, reason = values[7:]
         return AttemptRecord(
             key=key,
             state=AttemptState(state),
@@ -118,6 +120,7 @@ class LedgerReader:
             result_hash=_set(result),
             reason=reason,
             locked=locked,
+            norm_bound=norm_bound,
         )
 
     def find_submission(self, key: AttemptKey, hospital: str) -> SubmissionRecord | None:

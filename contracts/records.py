@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 # Bytes of a reason that the contract takes (Trainings.sol).
 MOST_REASON = 1024
@@ -62,11 +62,32 @@ class Verdict(IntEnum):
     NONE = 0
     ACCEPTED = 1
     REFUSED = 2
+    REJECTED = 3
+
+
+class Bits(IntFlag):
+    """What the review opened of a submission beside its figures."""
+
+    IN_RANGE = 1
+    IN_NORM = 2
+    # Warnings: they are shown, and reject nobody.
+    AGREES_EVERYWHERE = 4
+    COSINE_HIGH = 8
+    COSINE_LOW = 16
+
+
+# Stands for a figure that was not opened.
+NOTHING_OPENED = 255
+# The number of the round in which slices are donated (Attempts.sol).
+DONATION = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class AttemptKey:
-    """One try at a round: round 0 is the sum of the statistics, rounds from 1 on are updates."""
+    """One try at a round: round 0 is the sum of the statistics, rounds from 1 on are updates.
+
+    The round DONATION commits the rows that models are tested on.
+    """
 
     training: bytes
     round: int
@@ -112,7 +133,11 @@ class PartyRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """A training; `model` is the last finalised one, `statistics` the result of round 0."""
+    """A training; `model` is the last finalised one, `statistics` the result of round 0.
+
+    `slices` is the hash of the set that the donated slices were agreed on with, `norm_bound` the
+    bound of the next round in units of 2^-16, or 0 while it is the configured one.
+    """
 
     training: bytes
     state: TrainingState
@@ -120,6 +145,8 @@ class TrainingRecord:
     initial_model: bytes
     model: bytes
     statistics: bytes | None
+    slices: bytes | None
+    norm_bound: int
     next_round: int
     threshold: int
     quorum: int
@@ -138,7 +165,10 @@ class RoundRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """An attempt; `locked` is the round's, `reason` tells why it failed."""
+    """An attempt; `locked` is the round's, `reason` tells why it failed.
+
+    `norm_bound` is the training's when it was opened, as in `TrainingRecord`.
+    """
 
     key: AttemptKey
     state: AttemptState
@@ -153,6 +183,7 @@ class AttemptRecord:
     result_hash: bytes | None
     reason: str
     locked: bool
+    norm_bound: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +228,29 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """What the review opened of a submission.
+
+    Balanced accuracy and reference are twentieths, rounded down; NOTHING_OPENED where they stayed
+    closed. `bits` are those of `Bits`.
+    """
+
+    hospital: str
+    balanced_accuracy: int
+    reference: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgreedSet:
     """What a quorum of nodes agrees on before anything is opened.
 
-    `opens` False ends the attempt without locking its round; `reason` then says why.
-    `weights` stand in the order of `accepted`. What the contract could never publish is refused
-    here, before a node signs it.
+    `opens` False ends the attempt without locking its round: with the model that it began with if
+    `keeps`, else as failed; `reason` then says why. `weights` stand in the order of `accepted`.
+    `review` is the SHA-256 of all that the encrypted review opened, zero bytes without one;
+    `flagged` names the donors whose slices were set aside; `norm_bound` is the next round's bound,
+    in units of 2^-16, 0 to leave it. What the contract could never publish is refused here, before
+    a node signs it.
     """
 
     submissions_root: bytes
@@ -213,10 +261,20 @@ class AgreedSet:
     left_out: tuple[str, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     reason: str = ""
+    keeps: bool = False
+    rejected: tuple[str, ...] = ()
+    review: bytes = bytes(32)
+    figures: tuple[Figure, ...] = ()
+    flagged: tuple[str, ...] = ()
+    norm_bound: int = 0
 
     def __post_init__(self) -> None:
         if len(self.submissions_root) != 32:
             raise ValueError(f"root: expected 32 bytes, got {len(self.submissions_root)}")
+        if len(self.review) != 32:
+            raise ValueError(f"review: expected 32 bytes, got {len(self.review)}")
+        if self.opens and self.keeps:
+            raise ValueError("expected a set that opens a sum or keeps the model, got both")
         if len(self.accepted) != len(self.weights):
             raise ValueError(
                 f"expected a weight for each of {len(self.accepted)} accepted, "

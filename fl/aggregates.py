@@ -1,7 +1,7 @@
-"""What a round sums, and what becomes of the sum: statistics in round 0, updates afterwards.
+"""What a round shares, and what becomes of it: statistics in round 0, slices, updates afterwards.
 
-Both go through the same protocol. They differ in the vector's length and bound, in the weights, and
-in the object that the nodes make of the opened sum.
+All go through the same protocol. They differ in the vector's length and bound, in the weights, and
+in the object that the nodes make of the opened sum; slices are never summed.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from statistics import median_low
 from typing import Protocol
 
+from contracts.records import DONATION
 from crypto.digest import load_model, model_bytes
+from crypto.errors import RangeError
 from crypto.fixedpoint import Integers, decode_mean
-from fl.datasets import Statistics, sums_length
+from fl.datasets import INPUT_BOUND, Statistics, sums_length
 from fl.networks import parameter_count
-from fl.plan import MAX_SAMPLES, Plan
+from fl.plan import LARGEST_NORM_BOUND, MAX_SAMPLES, Plan
 from fl.training import apply_update
+from fl.weights import capped_weights
 
 STATISTICS = "statistics"
+SLICES = "slices"
 MODEL = "model"
 
 
@@ -32,8 +35,17 @@ class Aggregate(Protocol):
         ...
 
     @property
-    def length(self) -> int:
-        """How many entries a hospital's vector has."""
+    def most_samples(self) -> int:
+        """The largest sample count that a hospital may declare."""
+        ...
+
+    @property
+    def summed(self) -> int:
+        """How many leading entries of a hospital's vector are summed."""
+        ...
+
+    def length(self, samples: int) -> int:
+        """How many entries the vector of a hospital with so many samples has."""
         ...
 
     @property
@@ -57,11 +69,16 @@ class StatisticsSum:
     plan: Plan
     kind: str = STATISTICS
     bound: float = float(MAX_SAMPLES)
+    most_samples: int = MAX_SAMPLES
 
     @property
-    def length(self) -> int:
-        """How many entries a hospital's vector has."""
+    def summed(self) -> int:
+        """How many leading entries of a hospital's vector are summed."""
         return sums_length(self.plan.data)
+
+    def length(self, _samples: int) -> int:
+        """How many entries the vector of a hospital with so many samples has."""
+        return self.summed
 
     def weights(self, samples: Mapping[str, int]) -> dict[str, int]:
         """One each: sums of rows need no weighting."""
@@ -75,27 +92,61 @@ class StatisticsSum:
 
 
 @dataclass(frozen=True)
+class Slices:
+    """Donated rows: their inputs, then their one-hot labels. Nothing of them is summed."""
+
+    plan: Plan
+    kind: str = SLICES
+    bound: float = INPUT_BOUND
+    summed: int = 0
+
+    @property
+    def most_samples(self) -> int:
+        """The largest number of rows that a hospital may donate."""
+        return self.plan.split.donated_rows * len(self.plan.data.classes)
+
+    def length(self, samples: int) -> int:
+        """How many entries the vector of a hospital with so many rows has."""
+        return samples * (self.plan.data.inputs + len(self.plan.data.classes))
+
+    def weights(self, samples: Mapping[str, int]) -> dict[str, int]:
+        """One each; a weight says that the slice stands."""
+        return dict.fromkeys(samples, 1)
+
+    def result(self, _total: Integers, _weight: int) -> bytes:
+        """Raises RangeError: a sum of rows is never opened."""
+        raise RangeError("expected statistics or updates; slices are not summed")
+
+
+@dataclass(frozen=True)
 class ModelUpdate:
-    """The mean of updates, weighted by capped sample counts, added to the model of the round."""
+    """The mean of updates, weighted by capped sample counts, added to the model of the round.
+
+    Behind the update stands, where clipping is adaptive, a bit: whether it was within the bound.
+    """
 
     plan: Plan
     model: bytes
     kind: str = MODEL
+    most_samples: int = MAX_SAMPLES
 
     @property
-    def length(self) -> int:
-        """How many entries a hospital's vector has."""
+    def summed(self) -> int:
+        """How many leading entries of a hospital's vector are summed."""
         return parameter_count(self.plan.spec)
+
+    def length(self, _samples: int) -> int:
+        """How many entries the vector of a hospital with so many samples has."""
+        return self.summed + self.plan.shares_clip_bit
 
     @property
     def bound(self) -> float:
-        """The norm bound: no entry of a clipped update exceeds it."""
-        return self.plan.local.norm_bound
+        """No entry of an update exceeds the largest norm bound; the review checks the round's."""
+        return LARGEST_NORM_BOUND
 
     def weights(self, samples: Mapping[str, int]) -> dict[str, int]:
         """Sample counts, each capped at twice their lower median: they are self-declared."""
-        cap = 2 * median_low(samples.values())
-        return {hospital: min(count, cap) for hospital, count in samples.items()}
+        return capped_weights(samples)
 
     def result(self, total: Integers, weight: int) -> bytes:
         """The new model's canonical bytes."""
@@ -106,6 +157,8 @@ class ModelUpdate:
 
 def aggregate_for(plan: Plan, round_number: int, model: bytes) -> Aggregate:
     """What the given round sums; `model` holds the canonical bytes of the round's global model."""
+    if round_number == DONATION:
+        return Slices(plan)
     return StatisticsSum(plan) if round_number == 0 else ModelUpdate(plan, model)
 
 

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from contracts.digests import submissions_root
 from contracts.errors import NotFound, Refused
-from contracts.records import AttemptState, Standing
+from contracts.records import DONATION, AttemptKey, AttemptState, Standing
 from crypto.vss import Answer
 from fl.aggregates import aggregate_for, result_digest
-from fl.agreement import Verdicts, judge_attempt, pack_set
-from fl.correspondence import Correspondence
+from fl.agreement import (
+    Sharing,
+    Verdicts,
+    judge_attempt,
+    judge_sharing,
+    pack_set,
+    starting_bound,
+)
 from fl.errors import MessageError, PartyFailed, RoundFailed
+from fl.examination import REVIEW, Examination
 from fl.messages import (
     ANSWERS,
     OUTCOME,
@@ -26,15 +33,17 @@ from fl.messages import (
     unpack,
     unpack_answers,
 )
+from fl.outcome import Outcome, SliceOutcome
 from fl.plan import Member
 from fl.replies import read_outcome, read_set_signature
+from fl.reviewable import check_in_range
 from fl.round import AttemptFailed, run_attempt
 from fl.store import AttemptNote, SubmissionNote
 
 SUBMISSION = "submission"
 
 
-class Attempt(Correspondence):
+class Attempt(Examination):
     """One attempt at a round, as the coordinator drives it."""
 
     def run(self) -> None:
@@ -45,6 +54,7 @@ class Attempt(Correspondence):
             "share": self.share,
             "submit": self.submit,
             "check": self.check,
+            "review": self.review,
             "agree": self.agree,
             "aggregate": self.aggregate,
             "vote": self.vote,
@@ -67,6 +77,8 @@ class Attempt(Correspondence):
     def open(self) -> None:
         """Open the attempt on the ledger and seat the nodes."""
         self.store.begin_attempt(self.key)
+        if self.plan.reviews(self.key.round) and self.key.round != DONATION:
+            check_in_range(self.plan, self._start_model(), self._next_bound())
         self.ledger.open_attempt(self.key, self.ledger.training(self.key.training).model)
         self._ask_all(self.plan.nodes, "join", "open", lambda _: b"")
         self._name_absent(self.plan.nodes, self._seated(), "open", "took no seat on the ledger")
@@ -138,13 +150,37 @@ class Attempt(Correspondence):
         self._name_absent(self._seated(), self._nodes_in(), "check", "withheld its nonce")
         self._collect("answer", "check", ANSWERS, self._nodes_in(), lambda _: b"")
 
+    # 5. Review
+
+    def review(self) -> None:
+        """Let a committee of three nodes test what was shared, on the shares themselves."""
+        if not self.plan.reviews(self.key.round) or self.find_review(self._judged()) is not None:
+            return
+        sharing = self._sharing()
+        if not sharing.opens:
+            return  # The nodes agree on a set that opens nothing; there is nothing to test.
+        answers = list(self._messages(ANSWERS, self.plan.nodes).values())
+        model = b"" if self.key.round == DONATION else self._model()
+        self.run_review(self._examiners(sharing), pack(answers, model))
+
+    def _examiners(self, sharing: Sharing) -> list[Member]:
+        """The nodes that can sit in a committee: in the attempt, and holders of the slices."""
+        there = [node for node in self._nodes_in() if node.name not in sharing.left_out]
+        if self.key.round == DONATION:
+            return there
+        attempts = self.ledger.round(self.key.training, DONATION).attempts
+        donation = AttemptKey(self.key.training, DONATION, attempts)
+        held = {j.node for j in self.ledger.joins(donation) if j.standing == Standing.IN}
+        return [node for node in there if node.account in held]
+
     # 6. Agree, then aggregate
 
     def agree(self) -> None:
         """Let the nodes judge and sign; publish the agreed set."""
         verdicts = self.verdicts()
-        message = pack(list(self._messages(ANSWERS, self.plan.nodes).values()))
-        self._name(verdicts)
+        answers = list(self._messages(ANSWERS, self.plan.nodes).values())
+        message = pack(answers, self.review_messages())
+        self._name(verdicts, self._sharing())
         self._collect("judge", "agree", SET, self._in_set(verdicts), lambda _: message)
         if self.ledger.attempt(self.key).agreed_hash is None:
             # Nodes that are left out sign nothing: a set that leaves out too many has no quorum.
@@ -152,12 +188,14 @@ class Attempt(Correspondence):
             raise RoundFailed(reason, retryable=True)
         self._name_dissenters()
         self.ledger.publish_set(self.key, verdicts.agreed)
-        if not verdicts.agreed.opens:
+        if not (verdicts.agreed.opens or verdicts.agreed.keeps):
             raise RoundFailed(verdicts.agreed.reason)
 
     def aggregate(self) -> None:
         """Collect the nodes' shares of the sum, each against the quorum's signatures."""
         verdicts = self.verdicts()
+        if not self._sums(verdicts):
+            return
         signatures = list(self._messages(SET, self.plan.nodes).values())
         message = pack(pack_set(verdicts.agreed), signatures)
         self._collect("release", "aggregate", SUM, self._in_set(verdicts), lambda _: message)
@@ -167,6 +205,8 @@ class Attempt(Correspondence):
     def vote(self) -> None:
         """Let every node decode and vote; a quorum of equal votes finalises on the ledger."""
         verdicts = self.verdicts()
+        if not self._sums(verdicts):
+            return
         shares = list(self._messages(SUM, self.plan.nodes).values())
         message = pack(pack_set(verdicts.agreed), shares, self._model())
         voters = self._in_set(verdicts)
@@ -189,6 +229,9 @@ class Attempt(Correspondence):
 
     def distribute(self) -> None:
         """Hand the result to every party; note the hospitals' evaluations; let the nodes erase."""
+        if self.key.round == DONATION:
+            self._ask_all(self._seated(), "erase", "distribute", lambda _: b"")
+            return
         result, served_by = self._fetch()
         kind = aggregate_for(self.plan, self.key.round, b"").kind
         self.store.keep_result(kind, result)
@@ -207,6 +250,8 @@ class Attempt(Correspondence):
         agreed = verdicts.agreed
         weights = dict(zip(map(names, agreed.accepted), agreed.weights, strict=True))
         record = self.ledger.attempt(self.key)
+        outcome = self.find_review(self._judged())
+        updates = self.key.round not in (0, DONATION)
         self.store.end_attempt(
             self.key,
             AttemptNote(
@@ -215,32 +260,67 @@ class Attempt(Correspondence):
                 result_hash=record.result_hash,
                 accepted=weights,
                 refused=verdicts.refused,
+                rejected=verdicts.rejected,
+                reviewed=outcome is not None,
+                kept=agreed.keeps,
+                findings=verdicts.findings,
+                flagged=verdicts.flagged,
+                slices=outcome.sizes if isinstance(outcome, SliceOutcome) else {},
+                committee=outcome.committee if outcome else (),
+                signers=self._signers(record.agreed_hash),
+                norm_bound=self._norm_bound() if updates else None,
+                reason=agreed.reason if agreed.keeps else "",
             ),
         )
 
+    def _signers(self, agreed: bytes | None) -> dict[str, str]:
+        """The nodes that signed the agreed set, each with its transaction."""
+        transactions = self._transactions("SetSigned")
+        return {
+            self.plan.name_of(join.node): transactions[join.node]
+            for join in self.ledger.joins(self.key)
+            if join.agreed is not None and join.agreed[0] == agreed
+        }
+
     def verdicts(self) -> Verdicts:
-        """The judgement that everybody computes from the signed answers; see `fl.agreement`."""
+        """The judgement that everybody computes from what was signed; see `fl.agreement`."""
+        outcome: Outcome | None = None
+        if self.plan.reviews(self.key.round):
+            outcome = self.find_review(self._judged())
+        return judge_attempt(
+            self.plan,
+            aggregate_for(self.plan, self.key.round, b""),
+            submissions_root(self.ledger.submissions(self.key)),
+            self._sharing(),
+            outcome,
+            self._norm_bound(),
+        )
+
+    def _sharing(self) -> Sharing:
         answers: dict[str, dict[str, Answer]] = {}
         for node, data in self._messages(ANSWERS, self.plan.nodes).items():
             try:
                 answers[node] = unpack_answers(self._read(node, data, ANSWERS))
             except MessageError:
                 continue  # The judgement leaves out a node without readable answers, and names it.
-        submissions = self.ledger.submissions(self.key)
-        left = {self.plan.name_of(join.node): join for join in self.ledger.joins(self.key)}
-        # Nodes that the published set leaves out were active when it was judged.
-        active = [
-            n for n, join in left.items() if join.standing in (Standing.IN, Standing.LEFT_OUT)
-        ]
-        return judge_attempt(
+        return judge_sharing(
             self.plan,
             aggregate_for(self.plan, self.key.round, b""),
-            submissions_root(submissions),
             self._quorum,
-            active,
-            submissions,
+            self._judged(),
+            self.ledger.submissions(self.key),
             answers,
         )
+
+    def _judged(self) -> list[str]:
+        """The nodes that the judgement is about: also those that the published set leaves out."""
+        judged = (Standing.IN, Standing.LEFT_OUT)
+        joins = self.ledger.joins(self.key)
+        return [self.plan.name_of(join.node) for join in joins if join.standing in judged]
+
+    def _sums(self, verdicts: Verdicts) -> bool:
+        """Whether a sum is opened: not of slices, nor when too few updates were accepted."""
+        return verdicts.agreed.opens and self.key.round != DONATION
 
     # What the steps are made of
 
@@ -257,6 +337,19 @@ class Attempt(Correspondence):
         if result_digest(initial) != digest:
             raise RoundFailed("the model that the ledger names is not in the store")
         return initial
+
+    def _start_model(self) -> bytes:
+        """The model that the next attempt starts from, before it is opened."""
+        digest = self.ledger.training(self.key.training).model
+        return self.store.result(digest) or self.plan.initial_model()
+
+    def _next_bound(self) -> int:
+        """The norm bound of the next attempt, in units of 2^-16."""
+        return self.ledger.training(self.key.training).norm_bound or starting_bound(self.plan)
+
+    def _norm_bound(self) -> int:
+        """The norm bound that this attempt began with, in units of 2^-16."""
+        return self.ledger.attempt(self.key).norm_bound or starting_bound(self.plan)
 
     def _statistics(self) -> bytes:
         digest = self.ledger.training(self.key.training).statistics
@@ -284,7 +377,10 @@ class Attempt(Correspondence):
 
     def _fetch(self) -> tuple[bytes, list[str]]:
         """The finalised result, and the nodes that served it."""
-        digest = self.ledger.attempt(self.key).result_hash or b""
+        attempt = self.ledger.attempt(self.key)
+        digest = attempt.result_hash or b""
+        if digest == attempt.model_in:
+            return self._model(), []  # Too few were accepted: the round keeps its model.
         voters = {v.node for v in self.ledger.votes(self.key) if v.result_hash == digest}
         found: bytes | None = None
         served = []
@@ -317,9 +413,9 @@ class Attempt(Correspondence):
     def _in_set(self, verdicts: Verdicts) -> list[Member]:
         return [n for n in self._nodes_in() if n.account not in verdicts.agreed.left_out]
 
-    def _name(self, verdicts: Verdicts) -> None:
+    def _name(self, verdicts: Verdicts, sharing: Sharing) -> None:
         for hospital, reason in verdicts.refused.items():
-            self._fault(hospital, "check", reason)
+            self._fault(hospital, REVIEW if hospital in sharing.samples else "check", reason)
         for node, reason in verdicts.left_out.items():
             self._fault(node, "check", reason)
 

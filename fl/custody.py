@@ -83,21 +83,29 @@ class Custody:
         status, share = self._share(hospital)
         return answer(F61.from_bytes(share), scalars) if status == _KEPT else status
 
-    def weighted_sum(self, agreed: AgreedSet) -> Words:
-        """This node's share of the agreed sum, shape (L,). Raises StepRefused without a share."""
-        rows = []
-        for account in agreed.accepted:
-            hospital = self._plan.name_of(account)
-            status, share = self._share(hospital)
-            if status != _KEPT:
-                raise StepRefused(f"{self._name} has no share of {hospital} ({status})")
-            rows.append(F61.from_bytes(share)[:-MASKS])
+    def kept(self, hospital: str) -> Words:
+        """This node's share of a hospital's vector, without the masks. Raises StepRefused."""
+        status, share = self._share(hospital)
+        if status != _KEPT:
+            raise StepRefused(f"{self._name} has no share of {hospital} ({status})")
+        return F61.from_bytes(share)[:-MASKS]
+
+    def weighted_sum(self, agreed: AgreedSet, length: int) -> Words:
+        """This node's share of the agreed sum of the first `length` entries.
+
+        Raises StepRefused without a share.
+        """
+        rows = [self.kept(self._plan.name_of(account))[:length] for account in agreed.accepted]
         return F61.combine(np.stack(rows), np.array(agreed.weights, dtype=np.uint64))
 
     def erase(self) -> None:
         """Forget the seat and the shares."""
-        self._store.erase(f"{self._place}/seat")
+        self.leave_seat()
         self._store.erase(f"{self._place}/share")
+
+    def leave_seat(self) -> None:
+        """Forget nonce and receiving key; the shares stay."""
+        self._store.erase(f"{self._place}/seat")
 
     def _seat(self) -> tuple[bytes, bytes]:
         stored = self._store.get(f"{self._place}/seat")

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.ledger import Ledger
-from contracts.records import AttemptKey, AttemptState, TrainingState
+from contracts.records import (
+    DONATION,
+    AttemptKey,
+    AttemptState,
+    TrainingRecord,
+    TrainingState,
+)
 from fl.aggregates import result_digest
 from fl.channel import Channel
 from fl.coordinator import Attempt
@@ -89,10 +95,16 @@ class FederatedTraining:
             return None
         if record.state == TrainingState.ENDED:
             raise RoundFailed(record.reason or "the training was ended on the ledger")
-        tried = self.ledger.round(self.training, record.next_round).attempts
+        number = self._next_round(record)
+        tried = self.ledger.round(self.training, number).attempts
         if tried:
-            self._check_retry(AttemptKey(self.training, record.next_round, tried))
-        return AttemptKey(self.training, record.next_round, tried + 1)
+            self._check_retry(AttemptKey(self.training, number, tried))
+        return AttemptKey(self.training, number, tried + 1)
+
+    def _next_round(self, record: TrainingRecord) -> int:
+        """The round that comes next: slices are donated between the statistics and the updates."""
+        donates = record.next_round == 1 and record.slices is None and self.plan.reviews(DONATION)
+        return DONATION if donates else record.next_round
 
     def _check_retry(self, last: AttemptKey) -> None:
         """Raise RoundFailed unless the ledger's record of the last attempt allows a further one.
@@ -125,14 +137,15 @@ class FederatedTraining:
             self.ledger.end_training(self.training, ending.reason)
         elif record.reason and not ending.finished:
             ending = Ending(False, record.reason)
-        last = self.ledger.round(self.training, record.next_round)
-        if last.attempts:
-            self._erase(AttemptKey(self.training, record.next_round, last.attempts))
+        for number in (record.next_round, DONATION):
+            last = self.ledger.round(self.training, number)
+            if last.attempts:
+                self._erase(AttemptKey(self.training, number, last.attempts))
         return ending
 
     def _erase(self, key: AttemptKey) -> None:
-        """Let the nodes forget a failed attempt's shares; one that cannot be reached keeps them."""
-        if self.ledger.attempt(key).state != AttemptState.FAILED:
+        """Let the nodes forget shares that serve no more; one that cannot be reached keeps them."""
+        if key.round != DONATION and self.ledger.attempt(key).state != AttemptState.FAILED:
             return
         for node in self.plan.nodes:
             try:

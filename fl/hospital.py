@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.ledger import Ledger
-from contracts.records import AttemptKey, AttemptState
+from contracts.records import DONATION, AttemptKey, AttemptState
 from crypto.digest import load_model
 from crypto.envelope import load_public_key, seal
 from crypto.field import F61
-from crypto.fixedpoint import Integers, encode
+from crypto.fixedpoint import SCALE, Integers, encode
 from crypto.prg import new_seed
-from fl.aggregates import Aggregate, aggregate_for, result_digest
+from fl.aggregates import aggregate_for, result_digest
+from fl.attacks.behaviour import Scene
+from fl.attacks.part import HONEST_PART, Part
+from fl.clipping import clip
 from fl.datasets import Split, Statistics, Table, local_sums, split
 from fl.datasets import encode as encode_features
 from fl.dealing import Dealing, deal
 from fl.errors import StepRefused
 from fl.messages import REPORT, SHARE, Submission, pack, unpack
+from fl.networks import Parameters
 from fl.party import Identity, Party, Step, attempt_place
-from fl.plan import Plan
+from fl.plan import LARGEST_NORM_BOUND, Plan
 from fl.store import PartyStore
-from fl.training import evaluate, local_seed, local_update
+from fl.training import LocalSettings, evaluate, local_seed, local_update
 
 
 class Hospital(Party):
     """One hospital of a training, with its own rows.
 
-    What leaves it: sealed shares, their digests, salted hashes, its number of training rows, and
-    how many of its test rows the aggregated model gets right (a confusion matrix, public by
-    design).
+    What leaves it: sealed shares, their digests, salted hashes, its numbers of training rows and of
+    donated rows, and how many of its test rows the aggregated model gets right (a confusion matrix,
+    public by design). A simulation may hand it the `part` of an attacker.
     """
 
     def __init__(
@@ -42,9 +47,11 @@ class Hospital(Party):
         ledger: Ledger,
         store: PartyStore,
         table: Table,
+        part: Part = HONEST_PART,
     ) -> None:
         super().__init__(identity, plan, training, ledger, store)
         self._rows: Split = split(table, plan.split)
+        self._part = part
 
     def steps(self) -> Mapping[str, Step]:
         """The steps that a hospital does, by name."""
@@ -58,18 +65,18 @@ class Hospital(Party):
     def train(self, key: AttemptKey, message: bytes) -> bytes:
         """Check the model that came ([model, statistics]), train, keep the encoded update.
 
-        Answers [samples]. In round 0 the update is the vector of column sums. Raises StepRefused
-        when the model or the statistics are not the ledger's, RangeError or NonFiniteError when the
-        update holds NaN, infinity or a value beyond the bound: it then never leaves.
+        Answers [samples]. In round 0 the update is the vector of column sums, in the donation the
+        donated rows. Raises StepRefused when the model or the statistics are not the ledger's or
+        there is no row to donate, RangeError or NonFiniteError when the update holds NaN, infinity
+        or a value beyond the bound: it then never leaves.
         """
         model, statistics = unpack(message, bytes, bytes)
         self._check_handed(key, model, statistics)
-        aggregate = aggregate_for(self.plan, key.round, model)
         self.store.remember(
             f"{attempt_place(key)}/update",
-            lambda: self._vector(key, aggregate, model, statistics).astype("<i8").tobytes(),
+            lambda: self._vector(key, model, statistics).astype("<i8").tobytes(),
         )
-        return pack(len(self._rows.train))
+        return pack(self._samples(key))
 
     def share(self, key: AttemptKey, _message: bytes) -> bytes:
         """Share the kept update among the nodes that joined; answers the `Submission`.
@@ -88,7 +95,7 @@ class Hospital(Party):
         """Put share root, update hash and sample count on the ledger; answers [transaction]."""
         dealing = self.dealing(key)
         receipt = self.ledger.submit(
-            key, dealing.share_root, dealing.update_hash, len(self._rows.train)
+            key, dealing.share_root, dealing.update_hash, self._samples(key)
         )
         return pack(receipt.transaction)
 
@@ -132,21 +139,81 @@ class Hospital(Party):
         if result_digest(statistics) != self.ledger.training(self.training).statistics:
             raise StepRefused(f"{self.name} was handed other statistics than the ledger's")
 
-    def _vector(
-        self, key: AttemptKey, aggregate: Aggregate, model: bytes, statistics: bytes
-    ) -> Integers:
+    def _samples(self, key: AttemptKey) -> int:
+        """What is declared: rows donated, or rows trained on."""
+        if key.round == DONATION:
+            return len(self._rows.donated)
+        return self._part.behaviour.samples(len(self._rows.train))
+
+    def _vector(self, key: AttemptKey, model: bytes, statistics: bytes) -> Integers:
+        bound = aggregate_for(self.plan, key.round, model).bound
         if key.round == 0:
-            return encode(local_sums(self.plan.data, self._rows.train.features), aggregate.bound)
-        features, labels = self._inputs(self._rows.train, statistics)
-        update = local_update(
-            self.plan.spec,
-            load_model(model)[1],
-            features,
-            labels,
-            self.plan.local,
-            local_seed(self.plan.seed, key.round, self.name),
+            return encode(local_sums(self.plan.data, self._rows.train.features), bound)
+        if key.round == DONATION:
+            return self._slice(key, model, statistics, bound)
+        return self._update(key, model, statistics, bound)
+
+    def _slice(self, key: AttemptKey, model: bytes, statistics: bytes, bound: float) -> Integers:
+        """Inputs (inputs, rows), then one-hot labels (classes, rows), flattened."""
+        if not len(self._rows.donated):
+            raise StepRefused(f"{self.name} has too few rows of each class to donate any")
+        scene = self._scene(key, load_model(model)[1], statistics, self.plan.local)
+        rows = self._inputs(self._rows.donated, statistics)
+        features, labels = self._part.behaviour.donated(*rows, scene)
+        one_hot = labels[None, :] == np.arange(len(self.plan.data.classes))[:, None]
+        inputs = encode(features.T.astype(np.float64), bound)
+        return np.concatenate([inputs.ravel(), one_hot.astype(np.int64).ravel()])
+
+    def _update(self, key: AttemptKey, model: bytes, statistics: bytes, largest: float) -> Integers:
+        """The clipped update, and behind it the clip bit where the plan shares one."""
+        settings = self._settings(key)
+        parameters = load_model(model)[1]
+        scene = self._scene(key, parameters, statistics, settings)
+        behaviour = self._part.behaviour
+        rows = behaviour.rows(*self._inputs(self._rows.train, statistics), scene)
+        # Trained without the round's bound, which what is sent is then cut to.
+        wide = replace(settings, norm_bound=LARGEST_NORM_BOUND)
+        seed = local_seed(self.plan.seed, key.round, self.name)
+        update = local_update(self.plan.spec, parameters, *rows, wide, seed)
+        delta = behaviour.update(update.delta, scene)
+        within = bool(np.linalg.norm(delta) <= settings.norm_bound)
+        sent = clip(delta, settings.norm_bound) if behaviour.clips else delta
+        encoded = behaviour.vector(encode(sent, largest))
+        return np.append(encoded, np.int64(within)) if self.plan.shares_clip_bit else encoded
+
+    def _settings(self, key: AttemptKey) -> LocalSettings:
+        """The settings of local training, with the norm bound that the attempt began with."""
+        bound = self.ledger.attempt(key).norm_bound / SCALE
+        return replace(self.plan.local, norm_bound=bound) if bound else self.plan.local
+
+    def _scene(
+        self, key: AttemptKey, parameters: Parameters, statistics: bytes, settings: LocalSettings
+    ) -> Scene:
+        """What the part is played in; the donation stands before the first round."""
+        return Scene(
+            spec=self.plan.spec,
+            hospital=self.name,
+            attackers=self._part.attackers,
+            hospitals=len(self.plan.hospitals),
+            round=key.round % DONATION,
+            seed=self.plan.seed,
+            norm_bound=settings.norm_bound,
+            parameters=parameters,
+            honest=lambda: self._honest_updates(key, parameters, statistics, settings),
         )
-        return encode(update.delta, aggregate.bound)
+
+    def _honest_updates(
+        self, key: AttemptKey, parameters: Parameters, statistics: bytes, settings: LocalSettings
+    ) -> dict[str, NDArray[np.float64]]:
+        """What the honest hospitals send in this round, worked out from their rows."""
+        updates = {}
+        for name, table in self._part.tables.items():
+            if name not in self._part.attackers:
+                rows = self._inputs(split(table, self.plan.split).train, statistics)
+                seed = local_seed(self.plan.seed, key.round, name)
+                update = local_update(self.plan.spec, parameters, *rows, settings, seed)
+                updates[name] = update.delta
+        return updates
 
     def _inputs(
         self, table: Table, statistics: bytes

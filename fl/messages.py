@@ -115,6 +115,18 @@ class Statement:
         return statement
 
 
+def read_carried(items: list[Any]) -> dict[str, bytes]:
+    """Messages by the party that each is from, or for. Raises MessageError."""
+    carried: dict[str, bytes] = {}
+    for item in items:
+        if not (isinstance(item, list) and [type(one) for one in item] == [str, bytes]):
+            raise MessageError("expected messages, each with a party's name")
+        if item[0] in carried:
+            raise MessageError(f"expected one message for {item[0]}, got two")
+        carried[item[0]] = item[1]
+    return carried
+
+
 def pack_answers(answers: Mapping[str, Answer]) -> bytes:
     """A node's answers, one for each hospital that submitted."""
     items = {d: list(a) if isinstance(a, tuple) else a for d, a in answers.items()}

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from contracts.digests import challenge_digest, nonce_commitment, set_digest, submissions_root
+from contracts.digests import nonce_commitment, set_digest
 from contracts.records import (
+    DONATION,
     AgreedSet,
     AttemptKey,
     AttemptState,
-    Standing,
-    SubmissionRecord,
     TrainingState,
 )
 from crypto.digest import merkle_root
@@ -25,27 +24,27 @@ from crypto.errors import FieldError
 from crypto.field import F61
 from crypto.kernels import Words
 from crypto.shamir import decode
-from crypto.vss import Answer, challenge_scalars
+from crypto.vss import challenge_scalars
 from fl.aggregates import Aggregate, aggregate_for, result_digest
-from fl.agreement import judge_attempt, read_set
-from fl.custody import Custody
+from fl.agreement import read_set
 from fl.errors import MessageError, StepRefused
+from fl.judging import Judging
 from fl.messages import (
     ANSWERS,
     OUTCOME,
     SET,
     SUM,
-    Statement,
     Submission,
     pack,
     pack_answers,
+    read_carried,
     unpack,
-    unpack_answers,
 )
-from fl.party import Party, Step, round_place
+from fl.outcome import review_purpose
+from fl.party import Step, round_place
 
 
-class Node(Party):
+class Node(Judging):
     """One aggregator node of a training: a share of every update, and never an update."""
 
     def steps(self) -> Mapping[str, Step]:
@@ -55,6 +54,9 @@ class Node(Party):
             "receive": self.receive,
             "reveal": self.reveal,
             "answer": self.answer,
+            "last_session": self.last_session,
+            "review": self.review,
+            "exchange": self.exchange,
             "judge": self.judge,
             "release": self.release,
             "vote": self.vote,
@@ -88,11 +90,11 @@ class Node(Party):
         submissions = _readable(carried)
         custody = self._custody(key)
         seats = [self.plan.name_of(join.node) for join in self.ledger.joins(key)]
-        length = aggregate_for(self.plan, key.round, b"").length
+        aggregate = aggregate_for(self.plan, key.round, b"")
         for record in self._closed_submissions(key):
             name = self.plan.name_of(record.hospital)
             found = submissions.get((name, record.share_root))
-            custody.keep_share(record, found, seats, length)
+            custody.keep_share(record, found, seats, aggregate.length(record.samples))
         return pack()
 
     # 4. Check the sharing
@@ -107,16 +109,66 @@ class Node(Party):
         place = f"{round_place(key)}/answers-{key.attempt}"
         return self.store.remember(place, lambda: self._answers(key))
 
+    # 5. Review
+
+    def last_session(self, key: AttemptKey, _message: bytes) -> bytes:
+        """The highest number of a session of the review that this node used, as [number]."""
+        return pack(self._examiner.last_session(key))
+
+    def review(self, key: AttemptKey, message: bytes) -> bytes:
+        """Begin a session of the review ([number, committee, answers, model]).
+
+        Answers [messages, b""], each message with its receiver. Raises StepRefused for a number
+        that was used before, and where the sharing is not such that anything may be computed on it.
+        """
+        number, names, carried, model = unpack(message, int, list, list, bytes)
+        committee = tuple(str(name) for name in names)
+        sharing = self._sharing(key, carried)
+        if not sharing.opens or set(committee) & set(sharing.left_out):
+            raise StepRefused(f"{self.name} reviews nothing: {sharing.reason or 'a node is out'}")
+        challenge = self._challenge(key)
+        if key.round == DONATION:
+            program = self._examiner.slices(key, number, committee, sharing.samples, challenge)
+        else:
+            self._aggregate(key, model)
+            program = self._examiner.updates(
+                key,
+                number,
+                committee,
+                tuple(sharing.samples),
+                self._donation(),
+                model,
+                self._norm_bound(key),
+                challenge,
+                self._is_untrained(key),
+            )
+        keys = {self.plan.name_of(j.node): j.receiving_key for j in self.ledger.joins(key)}
+        sent = self._examiner.seat(key, self.context(key), number, committee, keys, program)
+        return pack([list(one) for one in sent], b"")
+
+    def exchange(self, key: AttemptKey, message: bytes) -> bytes:
+        """Take the messages of an exchange ([session, exchange, messages]), each with its sender.
+
+        Answers [messages, statement]: those of the next exchange, or the signed outcome at the end.
+        """
+        session, number, carried = unpack(message, int, int, list)
+        received = read_carried(carried)
+        sent, outcome = self._examiner.exchange(session, number, received)
+        statement = b""
+        if outcome is not None:
+            statement = self.state_once(review_purpose(session), key, outcome)
+        return pack([list(one) for one in sent], statement)
+
     # 6. Agree, then aggregate
 
     def judge(self, key: AttemptKey, message: bytes) -> bytes:
-        """Judge the nodes' answers ([statements]), agree to the outcome on the ledger, sign it.
+        """Judge by answers and review ([answers, outcomes]), agree on the ledger, sign it.
 
         Answers a statement [set hash, opens]. Raises StepRefused when this node agreed to another
         set in this round: the difference of two sums would be somebody's update.
         """
-        (statements,) = unpack(message, list)
-        agreed = self._judgement(key, statements)
+        answers, outcomes = unpack(message, list, list)
+        agreed = self._judgement(key, answers, outcomes)
         if self._account in agreed.left_out:
             raise StepRefused(f"{self.name} is left out by the judgement and does not sign it")
         digest = set_digest(key, agreed)
@@ -135,9 +187,12 @@ class Node(Party):
         items, statements = unpack(message, list, list)
         agreed = read_set(items)
         self._check_quorum(key, set_digest(key, agreed), statements)
+        length = aggregate_for(self.plan, key.round, b"").summed
         return self.store.remember(
             f"{round_place(key)}/sum",
-            lambda: self.state(SUM, key, F61.to_bytes(self._custody(key).weighted_sum(agreed))),
+            lambda: self.state(
+                SUM, key, F61.to_bytes(self._custody(key).weighted_sum(agreed, length))
+            ),
         )
 
     # 7. Vote and finalise
@@ -187,17 +242,14 @@ class Node(Party):
         failed = attempt.state == AttemptState.FAILED and (ended or not attempt.locked)
         if attempt.state != AttemptState.FINALISED and not failed:
             raise StepRefused(f"{self.name} keeps its shares while the attempt can still finish")
-        self._custody(key).erase()
+        if key.round == DONATION and not failed and not ended:
+            # The slices serve until the training ends; the keys that they came under do not.
+            self._custody(key).leave_seat()
+        else:
+            self._custody(key).erase()
         return pack()
 
     # What the steps are made of
-
-    @property
-    def _account(self) -> str:
-        return self.plan.node(self.name).account
-
-    def _custody(self, key: AttemptKey) -> Custody:
-        return Custody(self.name, self.plan, key, self.context(key), self.store)
 
     def _check_chain(self) -> None:
         """Refuse a chain that does not extend the head that this node signed last; sign anew."""
@@ -217,84 +269,12 @@ class Node(Party):
         if kept is not None and unpack(kept, int, bytes)[0] != key.attempt:
             raise StepRefused(f"{self.name} agreed to a set in another attempt of this round")
 
-    def _closed_submissions(self, key: AttemptKey) -> tuple[SubmissionRecord, ...]:
-        attempt = self.ledger.attempt(key)
-        records = self.ledger.submissions(key)
-        closed = AttemptState.REVEALING <= attempt.state <= AttemptState.FINALISED
-        if not closed or submissions_root(records) != attempt.submissions_root:
-            raise StepRefused(f"{self.name} waits until the ledger closes the submissions")
-        return records
-
-    def _challenge(self, key: AttemptKey) -> bytes:
-        """The ledger's challenge, computed again from commitments, nonces and submissions."""
-        joins = {join.node: join for join in self.ledger.joins(key)}
-        nonces = []
-        for node in self.plan.nodes:
-            join = joins.get(node.account)
-            nonce = join.nonce if join else None
-            if join and nonce and nonce_commitment(key, join.node, nonce) != join.nonce_commitment:
-                raise StepRefused(f"{node.name} revealed another nonce than it committed to")
-            nonces.append(nonce)
-        root = submissions_root(self._closed_submissions(key))
-        ledger = self.ledger
-        expected = challenge_digest(ledger.chain_id, ledger.contract, key, root, nonces)
-        if ledger.attempt(key).challenge != expected:
-            raise StepRefused(f"{self.name} computes another challenge than the ledger's")
-        return expected
-
     def _answers(self, key: AttemptKey) -> bytes:
         scalars = challenge_scalars(self._challenge(key))
         custody = self._custody(key)
         names = [self.plan.name_of(record.hospital) for record in self._closed_submissions(key)]
         given = {name: custody.answer(name, scalars) for name in names}
         return self.state(ANSWERS, key, pack_answers(given))
-
-    def _active(self, key: AttemptKey) -> list[str]:
-        """The nodes that joined, revealed and are not left out."""
-        joins = self.ledger.joins(key)
-        return [self.plan.name_of(join.node) for join in joins if join.standing == Standing.IN]
-
-    def _judged(self, key: AttemptKey) -> list[str]:
-        """The nodes that the judgement is about: also those that the published set leaves out."""
-        judged = (Standing.IN, Standing.LEFT_OUT)
-        joins = self.ledger.joins(key)
-        return [self.plan.name_of(join.node) for join in joins if join.standing in judged]
-
-    def _statements(
-        self, key: AttemptKey, carried: Sequence[bytes], purpose: str, active: Sequence[str]
-    ) -> dict[str, Statement]:
-        """The readable statements of the nodes named in `active`, the first of each."""
-        found: dict[str, Statement] = {}
-        for data in carried:
-            try:
-                sender = str(unpack(data, str, str, bytes, bytes)[0])
-                if sender in active and sender not in found:
-                    member = self.plan.node(sender)
-                    found[sender] = Statement.read(
-                        data, self.context(key), sender, member.verifying_key, purpose
-                    )
-            except MessageError:
-                continue  # Whoever sends garbage has said nothing; the caller notes who is silent.
-        return found
-
-    def _judgement(self, key: AttemptKey, carried: Sequence[bytes]) -> AgreedSet:
-        answers: dict[str, dict[str, Answer]] = {}
-        judged = self._judged(key)
-        for node, statement in self._statements(key, carried, ANSWERS, judged).items():
-            try:
-                answers[node] = unpack_answers(statement.body)
-            except MessageError:
-                continue  # Unreadable answers are no answers: the node is left out as silent.
-        submissions = self._closed_submissions(key)
-        return judge_attempt(
-            self.plan,
-            aggregate_for(self.plan, key.round, b""),
-            submissions_root(submissions),
-            self.ledger.training(key.training).quorum,
-            judged,
-            submissions,
-            answers,
-        ).agreed
 
     def _check_quorum(self, key: AttemptKey, digest: bytes, carried: Sequence[bytes]) -> None:
         kept = self.store.get(f"{round_place(key)}/set")
@@ -307,11 +287,6 @@ class Node(Party):
         if signers < quorum:
             raise StepRefused(f"expected {quorum} signatures of the set, got {signers}")
 
-    def _aggregate(self, key: AttemptKey, model: bytes) -> Aggregate:
-        if result_digest(model) != self.ledger.attempt(key).model_in:
-            raise StepRefused(f"{self.name} was handed another model than the ledger's")
-        return aggregate_for(self.plan, key.round, model)
-
     def _open_sum(
         self, key: AttemptKey, agreed: AgreedSet, aggregate: Aggregate, carried: Sequence[bytes]
     ) -> tuple[bytes, list[str]]:
@@ -323,7 +298,7 @@ class Node(Party):
                 share = F61.from_bytes(statement.body)
             except FieldError:
                 share = np.empty(0, dtype=np.uint64)
-            if share.size == aggregate.length:
+            if share.size == aggregate.summed:
                 shares[node] = share
             else:
                 wrong.append(node)

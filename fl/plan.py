@@ -6,7 +6,7 @@ Its digest stands on the ledger before the first attempt, so all parties work by
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
 from crypto.context import canonical
@@ -17,11 +17,14 @@ from fl.datasets import Partition, SplitRule, Task, get_task
 from fl.errors import PlanError
 from fl.networks import NetworkSpec, initial_parameters
 from fl.training import LocalSettings
+from fl.verdict import Rule
 
 PLAN_LABEL = "consilium/plan/v1"
 # Sample counts are self-declared; beyond this a submission is refused, and sums are sized by it.
 MAX_SAMPLES = 1 << 20
 LARGEST_NORM_BOUND = 64.0
+# The networks in the layer table of `fl.reviewable`.
+REVIEWABLE = ("mlp", "cnn")
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,25 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Review:
+    """How updates are tested before they are summed: the rule, and what goes with it.
+
+    `slice_rounds` is how many rounds may use the donated slices, as every round opens a few bits
+    about them; with `adaptive_clipping` the norm bound follows the federation.
+    """
+
+    rule: Rule = field(default_factory=Rule)
+    slice_rounds: int = 50
+    adaptive_clipping: bool = True
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a training's result depends on, and its parties.
 
     `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
-    to pool what they know. Raises PlanError when the parts do not fit each other.
+    to pool what they know. Without a `review` updates are summed untested. Raises PlanError when
+    the parts do not fit each other.
     """
 
     task: str
@@ -57,6 +74,7 @@ class Plan:
     nodes: tuple[Member, ...]
     threshold: int = 1
     colluding: int = 1
+    review: Review | None = None
 
     def __post_init__(self) -> None:
         names = [member.name for member in (*self.hospitals, *self.nodes)]
@@ -75,7 +93,28 @@ class Plan:
             raise PlanError(
                 f"expected a norm bound up to {LARGEST_NORM_BOUND}, got {self.local.norm_bound}"
             )
-        check_capacity([MAX_SAMPLES] * len(self.hospitals), self.local.norm_bound)
+        check_capacity([MAX_SAMPLES] * len(self.hospitals), LARGEST_NORM_BOUND)
+        if self.review is not None:
+            self._check_review(self.review)
+
+    def _check_review(self, review: Review) -> None:
+        if self.threshold != 1:
+            raise PlanError(
+                f"expected a threshold of 1, got {self.threshold}: the encrypted review needs "
+                "products of shares from three nodes. Choose 4 nodes and threshold 1, or a "
+                "training without review"
+            )
+        if not 1 <= self.rounds <= review.slice_rounds:
+            raise PlanError(
+                f"expected at most {review.slice_rounds} rounds, got {self.rounds}: each round "
+                "opens a few bits about the donated rows, and they serve no longer"
+            )
+        if self.network not in REVIEWABLE:
+            raise PlanError(
+                "expected a network that the encrypted review can evaluate "
+                f"({', '.join(REVIEWABLE)}), got {self.network}: choose one of these, or a "
+                "training without review"
+            )
 
     @property
     def least_accepted(self) -> int:
@@ -88,6 +127,22 @@ class Plan:
         Only three nodes have a quorum that small; there, one that is out ends the round.
         """
         return max(quorum, self.threshold + 2)
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the verdict. Raises PlanError for a plan without review."""
+        if self.review is None:
+            raise PlanError("expected a training with review, got one without")
+        return self.review.rule
+
+    def reviews(self, round_number: int) -> bool:
+        """Whether what is shared in this round is tested before it is used."""
+        return self.review is not None and round_number > 0
+
+    @property
+    def shares_clip_bit(self) -> bool:
+        """Whether an entry behind each update tells if it was within the norm bound."""
+        return self.review is not None and self.review.adaptive_clipping
 
     @property
     def data(self) -> Task:
@@ -132,6 +187,9 @@ class Plan:
             fields["partition"] = Partition(**fields["partition"])
             fields["split"] = SplitRule(**fields["split"])
             fields["local"] = LocalSettings(**fields["local"])
+            if fields["review"] is not None:
+                review = dict(fields["review"])
+                fields["review"] = Review(**review | {"rule": Rule(**review["rule"])})
             for group in ("hospitals", "nodes"):
                 fields[group] = tuple(Member(**member) for member in fields[group])
             return cls(**fields)

@@ -23,6 +23,7 @@ from fl.messages import (
     unpack,
     unpack_answers,
 )
+from fl.outcome import MOST_SESSIONS
 from fl.plan import Member, Plan
 
 _TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
@@ -55,6 +56,14 @@ def read_set_signature(body: bytes) -> tuple[bytes, bool]:
     """The hash of the set that was signed, and whether it opens. Raises MessageError."""
     digest, opens = unpack(body, bytes, bool)
     return digest, opens
+
+
+def read_session_number(data: bytes) -> int:
+    """The highest session that a node used in an attempt. Raises MessageError."""
+    (number,) = unpack(data, int)
+    if not 0 <= number <= MOST_SESSIONS:
+        raise MessageError(f"expected a session's number up to {MOST_SESSIONS}, got {number}")
+    return int(number)
 
 
 def _read_nothing(data: bytes) -> None:

@@ -1,19 +1,26 @@
 """A round as a state machine: its steps, what a finished one leaves, and how an attempt resumes.
 
-    step         needs                             leaves open         the last result on the ledger
-    the attempt and the nodes' seats on the ledger train        the round's model
-    each hospital's update, in its own folder share        the seats                         sealed
-    envelopes, stored by the coordinator submit       the envelopes                     share roots
-    and update hashes on the ledger, closed check        the closed submissions            nonces
-    and challenge on the ledger, signed answers agree        the answers                       a
-    quorum's signatures; the set on the ledger aggregate    the quorum                        the
-    nodes' shares of the sum vote         the shares                        the result, finalised on
-    the ledger distribute   the result                        every party holds it; shares and seats
-    are erased
+=========== ============================== ====================================================
+step        needs                          leaves
+=========== ============================== ====================================================
+open        the last result on the ledger  the attempt and the nodes' seats on the ledger
+train       the round's model              each hospital's vector, in its own folder
+share       the seats                      sealed envelopes, stored by the coordinator
+submit      the envelopes                  share roots and hashes on the ledger, closed
+check       the closed submissions         nonces and challenge on the ledger, signed answers
+review      the answers, the slices        the outcome, signed by a committee of three
+agree       answers and outcome            a quorum's signatures; the set on the ledger
+aggregate   the quorum                     the nodes' shares of the sum
+vote        the shares                     the result, finalised on the ledger
+distribute  the result                     every party holds it; shares and seats are erased
+=========== ============================== ====================================================
+
+A donation of slices ends when it is agreed on: nothing is summed. A round in which too few updates
+are accepted ends there too, with the model that it began with.
 
 A step may be done again: parties send the same bytes, the ledger takes a transaction once in
 effect, the coordinator keeps the first message of each kind. So an attempt that was killed anywhere
-goes on at the first step that is not noted as finished.
+goes on at the first step that is not noted as finished. Only a session of the review is begun anew.
 """
 
 from __future__ import annotations
@@ -32,6 +39,7 @@ STEPS = (
     "share",
     "submit",
     "check",
+    "review",
     "agree",
     "aggregate",
     "vote",

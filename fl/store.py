@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.records import AttemptKey
+from fl.outcome import Finding
 
 
 class PartyStore(Protocol):
@@ -59,7 +60,14 @@ class SubmissionNote:
 
 @dataclass(frozen=True)
 class AttemptNote:
-    """How an attempt ended. `accepted` maps hospitals to weights, `refused` to reasons."""
+    """How an attempt ended. `accepted` maps hospitals to weights, the others to reasons.
+
+    `reviewed` tells whether the submissions were tested; then `findings` has what was opened of
+    each, `flagged` the donors whose slices were set aside, `slices` the rows of each class in each
+    slice that stands, and `kept` says that the round ended with the model that it began with.
+    `signers` maps the nodes that signed the set to their transactions, `norm_bound` is the bound
+    that the updates were held to, in units of 2^-16.
+    """
 
     finalised: bool
     reason: str = ""
@@ -67,6 +75,15 @@ class AttemptNote:
     result_hash: bytes | None = None
     accepted: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    reviewed: bool = False
+    kept: bool = False
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    flagged: tuple[str, ...] = ()
+    slices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    committee: tuple[str, ...] = ()
+    signers: Mapping[str, str] = field(default_factory=dict)
+    norm_bound: int | None = None
 
 
 class RoundStore(Protocol):
@@ -90,6 +107,10 @@ class RoundStore(Protocol):
 
     def keep_message(self, key: AttemptKey, kind: str, sender: str, data: bytes) -> None:
         """Store a message once. Raises ConflictError when another is stored in its place."""
+        ...
+
+    def sessions(self, key: AttemptKey) -> list[int]:
+        """The numbers of the review's sessions that left a stored message."""
         ...
 
     def finished(self, key: AttemptKey, step: str) -> bool:

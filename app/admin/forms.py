@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     Field,
     FloatField,
     IntegerField,
@@ -27,8 +28,10 @@ from wtforms.validators import (
 
 from app.services.requests import DEFAULT_SEED, TrainingRequest
 from app.services.roles import WORDS
+from fl.attacks import ATTACKS
 from fl.datasets import Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
+from fl.plan import Review
 
 # A sum of fewer updates would show a hospital the update of another (fl.plan.Plan).
 LEAST_HOSPITALS = 3
@@ -69,18 +72,26 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         given = {name: field.data for name, field in self._fields.items() if name in _REQUESTED}
         if "hospitals" in given and not isinstance(given["hospitals"], int):
             given["hospitals"] = tuple(given["hospitals"])
+        if not given["attack"]:
+            given["attack"] = given["attackers"] = None
         return TrainingRequest(task=self.task.name, **given)
 
 
 _REQUESTED = {
-    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "seed",
+    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "seed", "review",
+    "attack", "attackers",
 }  # fmt: skip
 
 
-def training_form(task: Task) -> type[TrainingForm]:
-    """The form for a training of `task`, filled in with its defaults."""
-    hospitals = _by_name(task) if task.hospitals else _by_number(task)
-    return type("TrainingFormOfTask", (TrainingForm,), {"task": task} | hospitals | _course(task))
+def training_form(task: Task, reviewable: bool = True) -> type[TrainingForm]:
+    """The form for a training of `task`, filled in with its defaults.
+
+    `reviewable`: whether the installation's nodes can test updates.
+    """
+    fields = {"task": task}
+    fields |= _by_name(task) if task.hospitals else _by_number(task)
+    fields |= _course(task) | _review(reviewable) | _attack()
+    return type("TrainingFormOfTask", (TrainingForm,), fields)
 
 
 def _by_name(task: Task) -> dict[str, Any]:
@@ -120,7 +131,14 @@ def _by_number(task: Task) -> dict[str, Any]:
 def _course(task: Task) -> dict[str, Any]:
     defaults = task.defaults
     return {
-        "rounds": _whole("Rounds", 1, MOST_ROUNDS, defaults.rounds),
+        "rounds": _whole(
+            "Rounds",
+            1,
+            MOST_ROUNDS,
+            defaults.rounds,
+            f"1 to {MOST_ROUNDS}; at most {Review().slice_rounds} where updates are tested.",
+            also=[_slices_serve],
+        ),
         "local_epochs": _whole(
             "Local epochs",
             1,
@@ -137,12 +155,66 @@ def _course(task: Task) -> dict[str, Any]:
     }
 
 
-def _whole(label: str, low: int, high: int, default: int, hint: str = "") -> IntegerField:
+def _slices_serve(form: FlaskForm, field: IntegerField) -> None:
+    most = Review().slice_rounds
+    if form["review"].data and field.data > most:
+        raise ValidationError(
+            f"At most {most} rounds when updates are tested: each opens a little about the donated "
+            "rows."
+        )
+
+
+def _review(reviewable: bool) -> dict[str, Any]:
+    def can_review(_: FlaskForm, field: BooleanField) -> None:
+        if field.data and not reviewable:
+            raise ValidationError("This installation’s nodes cannot test updates: leave it off.")
+
+    hint = (
+        "Three nodes test each hospital’s model on donated rows without seeing either. What does "
+        "badly, or is out of range, is left out."
+    )
+    if not reviewable:
+        hint = "Not possible here: it needs CONSILIUM_THRESHOLD 1 and at least 3 nodes."
+    label = "Test every update before it counts"
+    return {"review": BooleanField(label, [can_review], default=reviewable, description=hint)}
+
+
+def _attack() -> dict[str, Any]:
+    none = SelectChoice("", "None: every hospital follows the protocol")
+    listed = [SelectChoice(attack.name, attack.title) for attack in ATTACKS.values()]
+    return {
+        "attack": SelectField("Attack", choices=[none, *listed], default=""),
+        "attackers": _whole(
+            "Number of attackers",
+            1,
+            MOST,
+            1,
+            "Which hospitals attack is drawn by the seed. Without an attack this does not count.",
+            also=[_fewer_than_hospitals],
+        ),
+    }
+
+
+def _fewer_than_hospitals(form: FlaskForm, field: IntegerField) -> None:
+    hospitals = form["hospitals"].data
+    most = hospitals if isinstance(hospitals, int) else len(hospitals or ())
+    if form["attack"].data and field.data > most:
+        raise ValidationError(f"At most as many as there are hospitals: {most}.")
+
+
+def _whole(
+    label: str,
+    low: int,
+    high: int,
+    default: int,
+    hint: str = "",
+    also: Sequence[Callable[[FlaskForm, IntegerField], None]] = (),
+) -> IntegerField:
     bounds = f"{low} to {high}" if high < MOST_SEED else f"from {low}"
     text = f"Expected a whole number, {bounds}."
     return IntegerField(
         label,
-        [InputRequired(text), _said_once(text), NumberRange(low, high, text)],
+        [InputRequired(text), _said_once(text), NumberRange(low, high, text), *also],
         default=default,
         description=hint or f"{bounds.capitalize()}.",
         render_kw=_WHOLE | {"type": "text"},

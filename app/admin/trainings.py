@@ -9,13 +9,17 @@ from werkzeug.wrappers import Response
 
 from app.admin.forms import training_form
 from app.errors import RequestError
-from app.services.live import View, job_view, training_view
+from app.services.live import job_view, training_view
 from app.services.overview import Overview
 from app.services.roles import ADMINISTRATOR
 from app.services.round_check import check_round, votes_of
+from app.services.round_names import STATISTICS
+from app.services.round_view import View
 from app.web import login
 from app.web.roles import requires
 from app.web.services import services
+from contracts.records import DONATION
+from fl.attacks import ATTACKS
 from fl.datasets import Task, get_task, task_names
 from fl.round import STEPS
 
@@ -26,7 +30,7 @@ Answer = Response | str | tuple[str, int]
 # htmx stops polling at this status.
 STOP_POLLING = 286
 
-_CHARTED = ("round", "accuracy", "transaction_ms", "encryption_ms", "bytes")
+_CHARTED = ("round", "accuracy", "transaction_ms", "encryption_ms", "bytes", "reviewed", "counts")
 
 
 @blueprint.get("/trainings")
@@ -44,11 +48,17 @@ def new(task: str) -> Answer:
     if task not in task_names():
         abort(HTTPStatus.NOT_FOUND)
     chosen = get_task(task)
-    form = training_form(chosen)()
+    form = training_form(chosen, services().settings.threshold == 1)()
     if not form.validate_on_submit():
         status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
         tasks = [get_task(name) for name in task_names()]
-        page = render_template("admin/new_training.html", form=form, task=chosen, tasks=tasks)
+        page = render_template(
+            "admin/new_training.html",
+            form=form,
+            task=chosen,
+            tasks=tasks,
+            attacks=ATTACKS.values(),
+        )
         return page, status
     job = services().jobs.submit(form.request(), login.person().id)
     asked = form.request().to_json()
@@ -111,17 +121,17 @@ def now(training_id: str) -> Answer:
 @requires(ADMINISTRATOR)
 def rounds(training_id: str) -> str:
     """The part of the page that changes after each round."""
-    return render_template("admin/_rounds.html", **_shown(training_id))
+    return render_template("admin/_rounds.html", out_of_band=True, **_shown(training_id))
 
 
+@blueprint.get("/trainings/<training_id>/donation", defaults={"number": DONATION})
 @blueprint.get("/trainings/<training_id>/rounds/<int:number>")
 @requires(ADMINISTRATOR)
 def round_page(training_id: str, number: int) -> str:
     """A round: hospitals, hashes, transactions; `?check=1` compares them with the ledger."""
     shown = _shown(training_id)
     view = shown["view"]
-    found = [view["statistics"]] if number == 0 else view["rounds"]
-    chosen = next((each for each in found if each and each["round"] == number), None)
+    chosen = next((each for each in _finished_rounds(view) if each["round"] == number), None)
     if chosen is None:
         abort(HTTPStatus.NOT_FOUND)
     made = services()
@@ -141,15 +151,28 @@ def _shown(training_id: str) -> View:
     return {
         "view": view,
         "task": get_task(view["task"]),
-        "steps": STEPS,
+        "steps": _steps(view),
         "figures": [{name: each[name] for name in _CHARTED} for each in view["rounds"]],
+        "finished_rounds": _finished_rounds(view),
         "totals": _totals(view),
     }
 
 
+def _steps(view: View) -> list[str]:
+    """The steps in which something is done, in the round that the training is at."""
+    nothing = {STATISTICS: ("review",), DONATION: ("aggregate", "vote")}.get(view["round"], ())
+    skipped = nothing if view["reviews"] else (*nothing, "review")
+    return [step for step in STEPS if step not in skipped or step == view["step"]]
+
+
+def _finished_rounds(view: View) -> list[View]:
+    """The statistics, the donation and the rounds of the model, as far as they are done."""
+    return [each for each in (view["statistics"], view["donation"], *view["rounds"]) if each]
+
+
 def _totals(view: View) -> dict[str, float]:
-    """Bytes, transactions and seconds of every finished round, the statistics included."""
-    done = [each for each in (view["statistics"], *view["rounds"]) if each]
+    """Bytes, transactions and seconds of every finished round, whatever it is for."""
+    done = _finished_rounds(view)
     return {
         "bytes": sum(each["bytes"] for each in done),
         "transactions": sum(each["transactions"] for each in done),

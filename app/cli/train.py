@@ -11,13 +11,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from app.cli.console import StepLines, print_training, progress
+from app.cli.console import progress
+from app.cli.step_lines import StepLines
+from app.cli.tables import print_training
 from app.errors import BusyError
 from app.services.federation import Federation, open_federation
 from app.services.requests import TrainingRequest
 from app.services.results import training_document
+from app.services.simulation import Simulation, simulation_of
 from app.services.trainings import Trainings
 from config import TRAINING_LOCK, Settings
+from fl.plan import Plan
 
 
 def train(args: argparse.Namespace) -> int:
@@ -27,21 +31,22 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _train(trainings: Trainings, federation: Federation, args: argparse.Namespace) -> int:
-    plan = trainings.plan(_request(args))
+    request = _request(args)
+    plan = trainings.plan(request)
+    simulation = simulation_of(request, [hospital.name for hospital in plan.hospitals])
     identifier = trainings.find_unfinished()
     if identifier is not None:
-        kept = trainings.plan_of(identifier)
+        kept = (trainings.plan_of(identifier), trainings.simulation_of(identifier))
         progress().print(f"Resuming the training {identifier[:12]}, which was interrupted.")
-        ending = trainings.run(identifier, StepLines(kept.rounds))
-        if kept != plan:
+        ending = trainings.run(identifier, StepLines(kept[0]))
+        if kept != (plan, simulation):
             progress().print("It is over; now the training that you asked for.")
             identifier = None
     if identifier is None:
-        names = ", ".join(hospital.name for hospital in plan.hospitals)
-        rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
-        identifier = trainings.start(plan)
-        progress().print(f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}.")
-        ending = trainings.run(identifier, StepLines(plan.rounds))
+        identifier = trainings.start(plan, simulation=simulation)
+        for line in _announced(plan, simulation):
+            progress().print(line)
+        ending = trainings.run(identifier, StepLines(plan))
     document = training_document(federation.database, identifier)
     if args.json:
         sys.stdout.write(json.dumps(document) + "\n")
@@ -49,6 +54,18 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
         print_training(document)
         _say_where(federation)
     return 0 if ending.finished else 1
+
+
+def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
+    """What is about to be done."""
+    names = ", ".join(hospital.name for hospital in plan.hospitals)
+    rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    yield f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}."
+    if plan.review is None:
+        yield "Updates are summed untested."
+    if simulation:
+        attack = simulation.described
+        yield f"Simulated attack by {', '.join(simulation.attackers)}. {attack.effect}"
 
 
 def _request(args: argparse.Namespace) -> TrainingRequest:
@@ -61,6 +78,11 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         local_epochs=args.local_epochs,
         learning_rate=args.learning_rate,
         seed=args.seed,
+        attack=args.attack,
+        attackers=args.attackers,
+        review=args.review,
+        fraction=args.fraction,
+        donated_rows=args.donated_rows,
     )
 
 

@@ -24,7 +24,8 @@ _OWN_PAGES: Final = {roles.ADMINISTRATOR: "admin.overview", roles.DOCTOR: "docto
 
 _TASKS: Final = {
     roles.OPERATOR: (
-        "Your hospital's rows never leave it: it trains on them and shares the sealed update.",
+        "Nobody sees your hospital's rows: it trains on them and shares the sealed update. A few "
+        "are donated as sealed shares to test models on, which no single node can read.",
         "Above you see which models the federation uses, and whether a training is under way.",
     ),
     roles.AUDITOR: (

@@ -5,14 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import HASH, NAME, Base, Bytes, Moment, now
 
 
 class TrainingRow(Base):
-    """A training: its plan, where it is recorded, how far it came and what came out."""
+    """A training: its plan, where it is recorded, how far it came and what came out.
+
+    `simulation` tells who attacks and how ({"attack", "attackers"}), None where nobody does: only a
+    simulation knows. `fedavg_accuracy` and `oracle_accuracy` compare: plain FedAvg with everybody,
+    and with the attackers left out.
+    """
 
     __tablename__ = "trainings"
 
@@ -32,6 +48,9 @@ class TrainingRow(Base):
     accuracy: Mapped[float | None] = mapped_column(Float)
     balanced_accuracy: Mapped[float | None] = mapped_column(Float)
     plain_accuracy: Mapped[float | None] = mapped_column(Float)
+    simulation: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    fedavg_accuracy: Mapped[float | None] = mapped_column(Float)
+    oracle_accuracy: Mapped[float | None] = mapped_column(Float)
     started_at: Mapped[datetime] = mapped_column(Moment, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -41,7 +60,13 @@ class TrainingRow(Base):
 
 
 class AttemptRow(Base):
-    """A try at a round. `state` is open, finalised or failed."""
+    """A try at a round. `state` is open, finalised or failed.
+
+    `kept`: too few updates were accepted, so the round ended with the model that it began with.
+    `norm_bound` is what updates were held to, in units of 2^-16. `review` is None where nothing was
+    reviewed, else {"committee": [nodes], "flagged": [donors whose slices were set aside], "slices":
+    {donor: [rows of each class]}, "signers": {node: transaction of its signature of the set}}.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (UniqueConstraint("training_id", "round", "number"),)
@@ -54,6 +79,9 @@ class AttemptRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     set_sha256: Mapped[str | None] = mapped_column(String(HASH))
     result_sha256: Mapped[str | None] = mapped_column(String(HASH))
+    kept: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    norm_bound: Mapped[int | None] = mapped_column(BigInteger)
+    review: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     started_at: Mapped[datetime] = mapped_column(Moment, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -86,7 +114,11 @@ class StepRow(Base):
 
 
 class SubmissionRow(Base):
-    """A hospital's commitment on the ledger. `weight` is set once it is accepted."""
+    """A hospital's commitment on the ledger. `weight` is set once it is accepted.
+
+    What the review opened: `balanced_accuracy` and `reference` in twentieths, rounded down, and
+    `bits` (`contracts.records.Bits`); None where they stayed closed.
+    """
 
     __tablename__ = "submissions"
     __table_args__ = (UniqueConstraint("attempt_id", "hospital"),)
@@ -101,6 +133,9 @@ class SubmissionRow(Base):
     weight: Mapped[int | None] = mapped_column(Integer)
     verdict: Mapped[str] = mapped_column(String(20), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
+    balanced_accuracy: Mapped[int | None] = mapped_column(Integer)
+    reference: Mapped[int | None] = mapped_column(Integer)
+    bits: Mapped[int | None] = mapped_column(Integer)
 
 
 class VoteRow(Base):

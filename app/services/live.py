@@ -6,27 +6,33 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.database import Database
 from app.errors import RequestError
-from app.models import AttemptRow, JobRow, PartyProgressRow, StepRow, SubmissionRow, TrainingRow
+from app.models import AttemptRow, JobRow, PartyProgressRow, TrainingRow
 from app.models.base import now
 from app.services.federation import HOSPITAL
 from app.services.jobs import QUEUED, RUNNING, STOPPED, is_silent
 from app.services.requests import TrainingRequest
-from app.services.results import failed_attempt, named_faults
+from app.services.round_names import STATISTICS, in_order, is_update, round_title
+from app.services.round_view import (
+    View,
+    failed_attempt,
+    poisoning,
+    round_view,
+    tally_by_hospital,
+)
+from app.services.simulation import Simulation
+from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
+from contracts.records import DONATION
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import STEPS
-from fl.training import accuracy
 
 SILENT = "silent"
 _ENDED = ("finished", "failed", "stopped")
-
-View = dict[str, Any]
 
 
 def training_view(
@@ -43,19 +49,26 @@ def training_view(
         whether it is one of the last three, `notice` is a sentence for a person or "".
     job, stop_requested, resumed_at, error
         Its job; None, False, None and "" where a command trains.
-    round, step
-        Where it is now, or was last; None before the first attempt.
+    round, step, title
+        Where it is now, or was last, and what that round is called; None before the first attempt.
     accuracy, balanced_accuracy, plain_accuracy, model_sha256
         What came out of it.
+    reviews, nodes, fewest_rows
+        Whether updates are tested before they count; then how many nodes could sign a set, and of
+        how many rows of a class on a class counts; else None.
+    simulation
+        Who attacks, which only a simulation knows (attack, a `fl.attacks.Attack`; attackers;
+        verdicts, each hospital's by kind), or None. `fedavg_accuracy` and `oracle_accuracy`
+        compare with plain FedAvg: everybody counts, or the attackers are left out.
     parties
-        Each hospital, then each node: name, role, round, step, state (waiting, working, done,
-        failed), text, since.
-    statistics, rounds, failed
-        The finalised round 0 or None; the finalised rounds from 1 on, in order; the failed attempts
-        (round, attempt, reason, faults). A round has: round, attempt, accuracy, bytes, seconds and
-        bytes_by_step (by step, in order), transactions, transaction_ms (mean), encryption_ms (of
-        the step share), result_sha256, hospitals (name, samples, weight, update_sha256,
-        transaction, verdict, reason), faults (party, step, reason).
+        Each hospital, then each node: name, role, round, title, step, state (waiting, working,
+        done, failed), text, since.
+    statistics, donation, rounds, failed
+        The finalised round 0 and donation, or None; the finalised rounds from 1 on, in order (see
+        `round_view.round_view`); the failed attempts (see `round_view.failed_attempt`).
+    poisoning, flagged
+        What the reviews kept out over all rounds (see `round_view.poisoning`), or None; donors
+        whose slices were set aside, each with the rounds.
     """
     with database.transaction() as session:
         row = session.scalars(_whole(training_id)).one_or_none()
@@ -118,8 +131,11 @@ def _training(
     row: TrainingRow, job: JobRow | None, parties: Sequence[PartyProgressRow], moment: datetime
 ) -> View:
     state = _state(row, job, moment)
-    finalised = [_round(attempt) for attempt in row.attempts if attempt.state == FINALISED]
-    last = row.attempts[-1] if row.attempts else None
+    attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
+    measure = Measure.find(row.plan)
+    finalised = [round_view(one, measure) for one in attempts if one.state == FINALISED]
+    rounds = [one for one in finalised if is_update(one["round"])]
+    last = attempts[-1] if attempts else None
     return {
         "training": row.id,
         "task": row.task,
@@ -137,15 +153,46 @@ def _training(
         "resumed_at": job.resumed_at if job else None,
         "error": job.error if job else "",
         "round": last.round if last else None,
+        "title": round_title(last.round) if last else None,
         "step": _step(last) if last else None,
         "accuracy": row.accuracy,
         "balanced_accuracy": row.balanced_accuracy,
         "plain_accuracy": row.plain_accuracy,
         "model_sha256": row.model_sha256,
         "parties": [_party(one) for one in sorted(parties, key=lambda one: one.role != HOSPITAL)],
-        "statistics": next((one for one in finalised if one["round"] == 0), None),
-        "rounds": [one for one in finalised if one["round"] > 0],
-        "failed": [failed_attempt(a) for a in row.attempts if a.state not in (FINALISED, OPEN)],
+        "statistics": _find_round(finalised, STATISTICS),
+        "donation": _find_round(finalised, DONATION),
+        "rounds": rounds,
+        "failed": [failed_attempt(a) for a in attempts if a.state not in (FINALISED, OPEN)],
+        "poisoning": poisoning(rounds),
+        "reviews": measure is not None,
+        "nodes": measure.nodes if measure else None,
+        "fewest_rows": measure.rule.fewest_rows if measure else None,
+        "flagged": _flagged(rounds),
+        **_simulation(row, rounds),
+    }
+
+
+def _find_round(finalised: Sequence[View], number: int) -> View | None:
+    return next((one for one in finalised if one["round"] == number), None)
+
+
+def _flagged(rounds: Sequence[View]) -> dict[str, list[int]]:
+    donors = sorted({donor for one in rounds for donor in one["flagged"]})
+    return {d: [one["round"] for one in rounds if d in one["flagged"]] for d in donors}
+
+
+def _simulation(row: TrainingRow, rounds: Sequence[View]) -> View:
+    known = Simulation.from_row(row.simulation)
+    simulation = known and {
+        "attack": known.described,
+        "attackers": known.attackers,
+        "verdicts": tally_by_hospital(rounds),
+    }
+    return {
+        "simulation": simulation,
+        "fedavg_accuracy": row.fedavg_accuracy,
+        "oracle_accuracy": row.oracle_accuracy,
     }
 
 
@@ -206,45 +253,9 @@ def _party(row: PartyProgressRow) -> View:
         "name": row.party,
         "role": row.role,
         "round": row.round,
+        "title": round_title(row.round),
         "step": row.step,
         "state": row.state,
         "text": row.text,
         "since": row.at,
-    }
-
-
-def _round(attempt: AttemptRow) -> View:
-    matrices = [np.array(evaluation.confusion) for evaluation in attempt.evaluations]
-    steps = attempt.steps
-    sent = sum(step.transactions or 0 for step in steps)
-    waited = sum(step.transaction_seconds or 0.0 for step in steps)
-    return {
-        "round": attempt.round,
-        "attempt": attempt.number,
-        "accuracy": accuracy(np.sum(matrices, axis=0)) if matrices else None,
-        "bytes": sum(step.bytes for step in steps),
-        "seconds": {step.name: step.seconds for step in steps},
-        "bytes_by_step": {step.name: step.bytes for step in steps},
-        "transactions": sent,
-        "transaction_ms": 1000 * waited / sent if sent else None,
-        "encryption_ms": _milliseconds(steps, "share"),
-        "result_sha256": attempt.result_sha256,
-        "hospitals": [_hospital(submission) for submission in attempt.submissions],
-        "faults": named_faults(attempt),
-    }
-
-
-def _milliseconds(steps: Sequence[StepRow], name: str) -> float | None:
-    return next((1000 * step.seconds for step in steps if step.name == name), None)
-
-
-def _hospital(submission: SubmissionRow) -> View:
-    return {
-        "name": submission.hospital,
-        "samples": submission.samples,
-        "weight": submission.weight,
-        "update_sha256": submission.update_sha256,
-        "transaction": submission.transaction,
-        "verdict": submission.verdict,
-        "reason": submission.reason,
     }

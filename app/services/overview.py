@@ -15,6 +15,7 @@ from app.services.jobs import OPEN, QUEUED, RUNNING
 from app.services.requests import TrainingRequest
 from app.services.trainings import FAILED
 from app.stores.rounds import FINALISED
+from contracts.records import DONATION
 from fl.datasets import get_task
 from fl.federated_training import STOPPED as STOPPED_REASON
 
@@ -24,6 +25,7 @@ class TrainingLine:
     """A training in a list: one that ran or runs, or (`training` None) one that only waits.
 
     `state` is queued, running, finished, stopped or failed; `round` is the last finished one.
+    `attack` names the attack that it simulates.
     """
 
     training: str | None
@@ -38,6 +40,7 @@ class TrainingLine:
     started_at: datetime
     ended_at: datetime | None
     requested_by: str | None
+    attack: str | None
 
     @property
     def title(self) -> str:
@@ -89,6 +92,7 @@ def _started() -> Select[TrainingRow, JobRow | None, str | None, int | None]:
     done = (
         select(func.max(AttemptRow.round))
         .where(AttemptRow.training_id == TrainingRow.id, AttemptRow.state == FINALISED)
+        .where(AttemptRow.round != DONATION)
         .scalar_subquery()
     )
     return (
@@ -115,6 +119,7 @@ def _lines(
             started_at=row.started_at,
             ended_at=row.ended_at,
             requested_by=name,
+            attack=row.simulation["attack"] if row.simulation else None,
         )
         for row, job, name, done in session.execute(query)
     ]
@@ -151,4 +156,5 @@ def _waiting_line(job: JobRow, name: str | None) -> TrainingLine:
         started_at=job.created_at,
         ended_at=None,
         requested_by=name,
+        attack=request.attack,
     )

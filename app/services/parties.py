@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from app.services.federation import Federation
 from app.services.keys import party_folder
+from app.services.simulation import Simulation
 from app.stores.party_files import PartyFiles
+from fl.attacks.part import HONEST_PART, Part
 from fl.datasets import Table
 from fl.hospital import Hospital
 from fl.node import Node
@@ -23,9 +25,16 @@ def load_tables(plan: Plan) -> dict[str, Table]:
 
 @contextmanager
 def assembled(
-    federation: Federation, plan: Plan, training: bytes, tables: Mapping[str, Table]
+    federation: Federation,
+    plan: Plan,
+    training: bytes,
+    tables: Mapping[str, Table],
+    simulation: Simulation | None = None,
 ) -> Iterator[Mapping[str, Party]]:
-    """The parties by name; their connections to the chain are closed at the end."""
+    """The parties by name; their connections to the chain are closed at the end.
+
+    In a `simulation` its attackers do as they please.
+    """
     parties: dict[str, Party] = {}
     root = federation.settings.instance_dir / "parties"
     try:
@@ -36,10 +45,20 @@ def assembled(
             store = PartyFiles(party_folder(root, member.name) / "state")
             if member.name in tables:
                 table = tables[member.name]
-                parties[member.name] = Hospital(identity, plan, training, ledger, store, table)
+                part = _part(member.name, tables, simulation)
+                parties[member.name] = Hospital(
+                    identity, plan, training, ledger, store, table, part
+                )
             else:
                 parties[member.name] = Node(identity, plan, training, ledger, store)
         yield parties
     finally:
         for party in parties.values():
             party.ledger.close()
+
+
+def _part(name: str, tables: Mapping[str, Table], simulation: Simulation | None) -> Part:
+    if simulation is None or name not in simulation.attackers:
+        return HONEST_PART
+    behaviour = simulation.described.behaviour
+    return Part(behaviour=behaviour, attackers=simulation.attackers, tables=tables)

@@ -163,6 +163,8 @@ class Predictions:
 
 def _find_training(session: Session, task: str) -> TrainingRow | None:
     query = select(TrainingRow).filter_by(task=task, state=FINISHED)
+    # A model that was attacked on purpose is for teaching.
+    query = query.where(TrainingRow.simulation.is_(None))
     return session.scalars(query.order_by(TrainingRow.ended_at.desc()).limit(1)).first()
 
 

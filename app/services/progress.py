@@ -8,7 +8,8 @@ from app.database import Database
 from app.models import PartyProgressRow
 from app.models.base import now
 from app.services.federation import HOSPITAL, NODE
-from contracts.records import AttemptKey
+from app.services.round_names import STATISTICS
+from contracts.records import DONATION, AttemptKey
 from fl.plan import Plan
 from fl.round import STEPS, AttemptFailed, Event, PartyDone, PartyNamed, StepDone
 
@@ -35,6 +36,7 @@ class PartyProgress:
         self._database = database
         self._identifier = identifier
         self._rounds = plan.rounds
+        self._donates = plan.reviews(DONATION)
         self._named: set[str] = set()
         self._attempt: AttemptKey | None = None
         self._done: set[str] = set()
@@ -68,9 +70,14 @@ class PartyProgress:
         following = STEPS.index(event.step) + 1
         if following < len(STEPS):
             self._begin(event.key.round, STEPS[following])
-        elif event.key.round < self._rounds:
+        elif (number := self._next_round(event.key.round)) <= self._rounds or number == DONATION:
             self._named.clear()
-            self._begin(event.key.round + 1, STEPS[0])
+            self._begin(number, STEPS[0])
+
+    def _next_round(self, number: int) -> int:
+        if number == STATISTICS and self._donates:
+            return DONATION
+        return 1 if number == DONATION else number + 1
 
     def _begin(self, round_number: int, step: str) -> None:
         query = update(PartyProgressRow).where(

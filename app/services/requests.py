@@ -16,6 +16,10 @@ class TrainingRequest:
     """What a person asks for; None means the task's default.
 
     `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
+    `attack`: the name of an attack that is simulated; `attackers`: the hospitals that carry it out,
+    or how many of them (by default one). `review`: whether updates are tested before they count;
+    `fraction`, as "1/2", how much of the reference's lead over chance a model must reach, and
+    `donated_rows` how many rows of each class a hospital donates at most.
     """
 
     task: str = "heart"
@@ -26,6 +30,11 @@ class TrainingRequest:
     local_epochs: int | None = None
     learning_rate: float | None = None
     seed: int = DEFAULT_SEED
+    attack: str | None = None
+    attackers: tuple[str, ...] | int | None = None
+    review: bool = True
+    fraction: str | None = None
+    donated_rows: int | None = None
 
     def to_json(self) -> str:
         """The canonical JSON: sorted keys, no spaces."""
@@ -36,8 +45,9 @@ class TrainingRequest:
         """The inverse of `to_json`. Raises RequestError."""
         try:
             fields = json.loads(text)
-            if isinstance(fields["hospitals"], list):
-                fields["hospitals"] = tuple(fields["hospitals"])
+            for name in ("hospitals", "attackers"):
+                if isinstance(fields.get(name), list):
+                    fields[name] = tuple(fields[name])
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RequestError(f"expected a stored request for a training: {error}") from error

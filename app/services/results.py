@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from app.database import Database
 from app.errors import RequestError
-from app.models import AttemptRow, SubmissionRow, TrainingRow
-from app.stores.rounds import FINALISED
-from fl.training import accuracy
+from app.models import TrainingRow
+from app.services.round_names import STATISTICS, in_order, is_update
+from app.services.round_view import View, failed_attempt, poisoning, round_view
+from app.services.simulation import Simulation
+from app.services.verdicts import Measure
+from app.stores.rounds import FINALISED, OPEN
+from contracts.records import DONATION
 
 DIGITS = 4
 
@@ -20,77 +22,104 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
 
     Accuracies are shares of right answers over all hospitals' test rows, seconds are wall clock,
     bytes count every message between coordinator and parties. Round 0, the secure sum of the
-    statistics, stands apart as `statistics`.
+    statistics, and the donation of slices stand apart as `statistics` and `donation`. What a review
+    opened of an update is as it was opened: rounded down, and `threshold` is worked out from the
+    rounded reference. Where hospitals attack on purpose, `attacker` tells which.
     """
     with database.transaction() as session:
         row = session.get(TrainingRow, identifier)
         if row is None:
             raise RequestError(f"expected a training of this installation, got {identifier}")
-        finalised = [_round(attempt) for attempt in row.attempts if attempt.state == FINALISED]
-        return {
-            "task": row.task,
-            "seed": row.seed,
-            "model": row.network,
-            "state": row.state,
-            "reason": row.reason,
-            "training": row.id,
-            "accuracy": _rounded(row.accuracy),
-            "balanced_accuracy": _rounded(row.balanced_accuracy),
-            "plain_accuracy": _rounded(row.plain_accuracy),
-            "model_sha256": row.model_sha256,
-            "statistics": next((one for one in finalised if one["round"] == 0), None),
-            "rounds": [one for one in finalised if one["round"] > 0],
-            "failed": [
-                failed_attempt(a) for a in row.attempts if a.state not in (FINALISED, "open")
-            ],
+        attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
+        measure = Measure.find(row.plan)
+        finalised = [round_view(one, measure) for one in attempts if one.state == FINALISED]
+        failed = [failed_attempt(one) for one in attempts if one.state not in (FINALISED, OPEN)]
+        known = Simulation.from_row(row.simulation)
+        rounds = [one for one in finalised if is_update(one["round"])]
+        return _facts(row) | {
+            "simulation": known.to_row() if known else None,
+            "fedavg_accuracy": _rounded(row.fedavg_accuracy),
+            "oracle_accuracy": _rounded(row.oracle_accuracy),
+            "poisoning": _poisoning(rounds),
+            "statistics": _apart(finalised, STATISTICS, known),
+            "donation": _apart(finalised, DONATION, known),
+            "rounds": [_round(one, known) for one in rounds],
+            "failed": failed,
         }
 
 
-def _round(attempt: AttemptRow) -> dict[str, Any]:
-    matrices = [np.array(evaluation.confusion) for evaluation in attempt.evaluations]
-    document: dict[str, Any] = {"round": attempt.round}
-    if attempt.round:
-        known = accuracy(np.sum(matrices, axis=0)) if matrices else None
-        document["accuracy"] = _rounded(known)
-        document["model_sha256"] = attempt.result_sha256
-    else:
-        document["statistics_sha256"] = attempt.result_sha256
-    return document | {
-        "bytes": sum(step.bytes for step in attempt.steps),
-        "seconds": {step.name: round(step.seconds, DIGITS) for step in attempt.steps},
-        "bytes_by_step": {step.name: step.bytes for step in attempt.steps},
-        "hospitals": [_hospital(submission) for submission in attempt.submissions],
-        "faults": named_faults(attempt),
-    }
-
-
-def _hospital(submission: SubmissionRow) -> dict[str, Any]:
-    document = {
-        "name": submission.hospital,
-        "samples": submission.samples,
-        "update_sha256": submission.update_sha256,
-        "transaction": submission.transaction,
-        "verdict": submission.verdict,
-    }
-    return document | ({"reason": submission.reason} if submission.reason else {})
-
-
-def failed_attempt(attempt: AttemptRow) -> dict[str, Any]:
-    """An attempt that ended without a result: round, attempt, reason, who was named."""
+def _facts(row: TrainingRow) -> dict[str, Any]:
     return {
-        "round": attempt.round,
-        "attempt": attempt.number,
-        "reason": attempt.reason,
-        "faults": named_faults(attempt),
+        "task": row.task,
+        "seed": row.seed,
+        "model": row.network,
+        "state": row.state,
+        "reason": row.reason,
+        "training": row.id,
+        "accuracy": _rounded(row.accuracy),
+        "balanced_accuracy": _rounded(row.balanced_accuracy),
+        "plain_accuracy": _rounded(row.plain_accuracy),
+        "model_sha256": row.model_sha256,
     }
 
 
-def named_faults(attempt: AttemptRow) -> list[dict[str, str]]:
-    """Who was named in an attempt, at which step, and why."""
-    return [
-        {"party": fault.party, "step": fault.step, "reason": fault.reason}
-        for fault in attempt.faults
-    ]
+def _poisoning(rounds: list[View]) -> dict[str, Any] | None:
+    found = poisoning(rounds)
+    return None if found is None else found | {"kept_out": _rounded(found["kept_out"])}
+
+
+def _apart(finalised: list[View], number: int, known: Simulation | None) -> dict[str, Any] | None:
+    """The finalised statistics or donation, or None."""
+    found = next((one for one in finalised if one["round"] == number), None)
+    return None if found is None else _round(found, known)
+
+
+def _round(view: View, known: Simulation | None) -> dict[str, Any]:
+    return {
+        "round": view["round"],
+        **_result(view),
+        "bytes": view["bytes"],
+        "seconds": {step: round(taken, DIGITS) for step, taken in view["seconds"].items()},
+        "bytes_by_step": view["bytes_by_step"],
+        "hospitals": [_hospital(one, known) for one in view["hospitals"]],
+        "committee": view["committee"],
+        "signers": view["signers"],
+        "faults": view["faults"],
+    }
+
+
+def _result(view: View) -> dict[str, Any]:
+    """What a round leaves, by what it is for."""
+    if view["round"] == STATISTICS:
+        return {"statistics_sha256": view["result_sha256"]}
+    if view["round"] == DONATION:
+        return {"set_sha256": view["result_sha256"]}
+    return {
+        "accuracy": _rounded(view["accuracy"]),
+        "model_sha256": view["result_sha256"],
+        "kept": view["kept"],
+        "reason": view["reason"],
+        "norm_bound": _rounded(view["norm_bound"]),
+        "flagged": view["flagged"],
+        **view["counts"],
+    }
+
+
+def _hospital(one: View, known: Simulation | None) -> dict[str, Any]:
+    document = {
+        "name": one["name"],
+        "samples": one["samples"],
+        "update_sha256": one["update_sha256"],
+        "transaction": one["transaction"],
+        "verdict": one["verdict"],
+        "balanced_accuracy": _rounded(one["balanced_accuracy"]),
+        "threshold": _rounded(one["threshold"]),
+        "reason": one["reason"],
+        "warnings": [warning.words for warning in one["warnings"]],
+    }
+    if "rows" in one:
+        document["rows"] = one["rows"]
+    return document | ({"attacker": one["name"] in known.attackers} if known else {})
 
 
 def _rounded(value: float | None) -> float | None:

@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session
 from app.errors import RequestError
 from app.models import AttemptRow, TrainingRow
 from app.models.base import now
+from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
 from app.services.requests import TrainingRequest
+from app.services.round_names import is_update
+from app.services.simulation import Simulation
 from app.stores.rounds import FINALISED, OPEN, Rounds
 from contracts.errors import NotFound, Refused
 from contracts.ledger import Ledger
@@ -26,11 +29,11 @@ from fl.channel import Channel
 from fl.datasets import Partition, SplitRule, Table, get_task
 from fl.engines.in_process import InProcess
 from fl.errors import FlError
-from fl.experiments.unshared import train_unshared
 from fl.federated_training import Ending, FederatedTraining, open_training
-from fl.plan import Plan
+from fl.plan import Plan, Review
 from fl.round import Watcher
 from fl.training import LocalSettings, accuracy, balanced_accuracy
+from fl.verdict import Rule
 
 RUNNING = "running"
 FINISHED = "finished"
@@ -52,11 +55,14 @@ class Trainings:
             raise RequestError(str(error)) from error
 
     def start(
-        self, plan: Plan, also: Callable[[Session, str], None] = lambda _session, _training: None
+        self,
+        plan: Plan,
+        also: Callable[[Session, str], None] = lambda _session, _training: None,
+        simulation: Simulation | None = None,
     ) -> str:
         """Note a new training; its identifier, 64 hex digits.
 
-        `also` notes in the same transaction to whom it belongs.
+        `also` notes in the same transaction to whom it belongs. In a `simulation` some attack.
         """
         identifier = secrets.token_hex(32)
         row = TrainingRow(
@@ -69,6 +75,7 @@ class Trainings:
             plan_sha256=plan.digest().hex(),
             initial_sha256=result_digest(plan.initial_model()).hex(),
             deployment_id=self._federation.deployment,
+            simulation=simulation.to_row() if simulation else None,
         )
         with self._database.transaction() as session:
             session.add(row)
@@ -107,7 +114,8 @@ class Trainings:
         ledger = self._federation.ledger
         open_training(plan, training, ledger)
         tables = load_tables(plan)
-        with assembled(self._federation, plan, training, tables) as parties:
+        simulation = self.simulation_of(identifier)
+        with assembled(self._federation, plan, training, tables, simulation) as parties:
             ledgers = [ledger, *(party.ledger for party in parties.values())]
             store = Rounds(self._database, training, lambda: _traffic(ledgers))
             channel = Channel(InProcess(parties))
@@ -136,18 +144,18 @@ class Trainings:
     def outcome(self, identifier: str) -> tuple[str, str]:
         """The state of a training and its reason. Raises RequestError when there is none such."""
         with self._database.transaction() as session:
-            row = session.get(TrainingRow, identifier)
-            if row is None:
-                raise RequestError(f"expected a training of this installation, got {identifier}")
+            row = _get_training(session, identifier)
             return row.state, row.reason
 
     def plan_of(self, identifier: str) -> Plan:
         """The plan of a training. Raises RequestError when there is no such training."""
         with self._database.transaction() as session:
-            row = session.get(TrainingRow, identifier)
-            if row is None:
-                raise RequestError(f"expected a training of this installation, got {identifier}")
-            return Plan.from_json(row.plan)
+            return Plan.from_json(_get_training(session, identifier).plan)
+
+    def simulation_of(self, identifier: str) -> Simulation | None:
+        """Who attacks in a training, or None. Raises RequestError when there is no such one."""
+        with self._database.transaction() as session:
+            return Simulation.from_row(_get_training(session, identifier).simulation)
 
     def _plan(self, request: TrainingRequest) -> Plan:
         task = get_task(request.task)
@@ -159,7 +167,7 @@ class Trainings:
         return Plan(
             task=task.name,
             partition=partition,
-            split=SplitRule(),
+            split=SplitRule(donated_rows=request.donated_rows or SplitRule.donated_rows),
             network=defaults.network,
             rounds=request.rounds or defaults.rounds,
             local=LocalSettings(
@@ -173,14 +181,17 @@ class Trainings:
             hospitals=self._federation.enrol(names, HOSPITAL),
             nodes=self._federation.enrol(self._federation.node_names(), NODE),
             threshold=settings.threshold,
+            review=_review(request),
         )
 
     def _conclude(
         self, identifier: str, plan: Plan, tables: Mapping[str, Table], ending: Ending
     ) -> None:
         record = self._federation.ledger.training(bytes.fromhex(identifier))
-        weights = self._accepted(identifier)
-        plain = accuracy(train_unshared(plan, tables, weights)) if len(weights) > 1 else None
+        with self._database.transaction() as session:
+            row = session.get_one(TrainingRow, identifier)
+            simulation, past = Simulation.from_row(row.simulation), past_of(row.attempts)
+        found = compare(plan, tables, simulation, past, ending.finished)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
             confusion = pooled(row.attempts)
@@ -188,21 +199,19 @@ class Trainings:
             row.reason = ending.reason
             row.statistics_sha256 = record.statistics.hex() if record.statistics else None
             row.model_sha256 = record.model.hex()
-            row.plain_accuracy = plain
+            row.plain_accuracy = found.plain
+            row.fedavg_accuracy, row.oracle_accuracy = found.fedavg, found.oracle
             if confusion is not None:
                 row.accuracy = accuracy(confusion)
                 row.balanced_accuracy = balanced_accuracy(confusion)
             row.ended_at = now()
 
-    def _accepted(self, identifier: str) -> list[dict[str, int]]:
-        """Hospitals and weights of each finalised round, in order."""
-        with self._database.transaction() as session:
-            row = session.get_one(TrainingRow, identifier)
-            return [
-                {s.hospital: s.weight for s in attempt.submissions if s.weight is not None}
-                for attempt in row.attempts
-                if attempt.state == FINALISED
-            ]
+
+def _get_training(session: Session, identifier: str) -> TrainingRow:
+    row = session.get(TrainingRow, identifier)
+    if row is None:
+        raise RequestError(f"expected a training of this installation, got {identifier}")
+    return row
 
 
 def shortened(reason: str) -> str:
@@ -213,6 +222,15 @@ def shortened(reason: str) -> str:
 def _traffic(ledgers: Sequence[Ledger]) -> tuple[int, float]:
     counts = [ledger.traffic for ledger in ledgers]
     return sum(sent for sent, _ in counts), sum(seconds for _, seconds in counts)
+
+
+def _review(request: TrainingRequest) -> Review | None:
+    if not request.review:
+        return None
+    if request.fraction is None:
+        return Review()
+    numerator, _, denominator = request.fraction.partition("/")
+    return Review(rule=Rule(numerator=int(numerator), denominator=int(denominator)))
 
 
 def _partition(default: Partition, request: TrainingRequest) -> Partition:
@@ -245,10 +263,11 @@ def _chosen(available: tuple[str, ...], asked: tuple[str, ...] | int | None) -> 
 
 def pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:
     """The confusion matrix of the last finalised model over all hospitals' test rows."""
-    finalised = [a for a in attempts if a.state == FINALISED and a.evaluations]
-    if not finalised:
+    models = [a for a in attempts if a.state == FINALISED and is_update(a.round) and a.evaluations]
+    if not models:
         return None
-    total = np.zeros_like(np.array(finalised[-1].evaluations[0].confusion, dtype=np.int64))
-    for evaluation in finalised[-1].evaluations:
+    last = max(models, key=lambda attempt: attempt.round)
+    total = np.zeros_like(np.array(last.evaluations[0].confusion, dtype=np.int64))
+    for evaluation in last.evaluations:
         total += np.array(evaluation.confusion, dtype=np.int64)
     return total

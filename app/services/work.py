@@ -25,6 +25,7 @@ from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
+from app.services.simulation import simulation_of
 from app.services.trainings import FINISHED, RUNNING, Trainings
 from config import TRAINING_LOCK, Settings
 from contracts.errors import ChainUnreachable, LedgerError
@@ -182,12 +183,14 @@ class _Run:
         return STOPPED if reason == STOPPED_REASON else FAILED, reason
 
     def _begin(self) -> str:
-        plan = self._trainings.plan(TrainingRequest.from_json(self._job.request))
+        request = TrainingRequest.from_json(self._job.request)
+        plan = self._trainings.plan(request)
         self._job.training_id = self._trainings.start(
             plan,
             lambda session, training: self._jobs.begin(
                 session, self._job.id, self._owner, training
             ),
+            simulation_of(request, [member.name for member in plan.hospitals]),
         )
         return self._job.training_id
 

@@ -2,27 +2,33 @@
 
 `start` (no command) and `train` share their attributes, since the first start trains:
 command, task, hospitals (None, a number, or a tuple of names), partition, alpha, rounds,
-local_epochs, learning_rate, seed, json. None stands for the task's own default. `start` has
-`fresh` beside them.
+local_epochs, learning_rate, seed, json, review, attack, attackers (as hospitals). None stands for
+the task's own default, or for no attack. `start` has `fresh` beside them.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from app.setup import option_values
 
 TASKS = ("heart", "diabetes")
 PARTITIONS = ("dirichlet", "iid")
+ATTACKS = (
+    "label-flip", "targeted-flip", "sign-flip", "model-replacement", "gaussian", "random-weights",
+    "alie", "min-max", "ipm", "backdoor", "free-rider", "inflated-count", "tainted-slice",
+    "out-of-range",
+)  # fmt: skip
 DEFAULT_SEED = 7
-# With fewer, the sum of the others' updates would show an update to its neighbour.
-FEWEST_HOSPITALS = 3
 DIABETES_HOSPITALS = (4, 10)
+EXPERIMENTS = ("poisoning",)
+SEEDS, QUICK_SEEDS, MOST_SEEDS = 5, 2, 100
 _TEST_FLAGS = ("--slow", "--slow-only", "-h", "--help")
 
 _DESCRIPTION = """\
-Consilium trains one medical model across hospitals whose data never leave them.
+Consilium trains one medical model across hospitals that show their data to nobody.
 Without a command: set up, train the heart model unless that was done, then serve the pages on
 127.0.0.1 until Ctrl-C."""
 
@@ -33,6 +39,7 @@ examples:
   python3 run.py train --task heart --rounds 10 --json
   python3 run.py verify
   python3 run.py password "Ada Berg"
+  python3 run.py experiment poisoning --quick
   python3 run.py test -k shamir
 
 exit status: 0 done; 1 a check found something; 2 wrong usage or wrong Python;
@@ -47,7 +54,8 @@ examples:
   python3 run.py train
   python3 run.py train --task heart --hospitals "Cleveland,Hungary,VA Long Beach"
   python3 run.py train --task diabetes --hospitals 8 --partition dirichlet --alpha 0.5
-  python3 run.py train --rounds 10 --seed 7 --json > training.json"""
+  python3 run.py train --rounds 10 --seed 7 --json > training.json
+  python3 run.py train --attack label-flip --attackers 1"""
 
 _VERIFY = """\
 Recompute every stored hash and compare it with the chain. Names each difference; the exit status is
@@ -65,6 +73,18 @@ _PERSON_EPILOG = """\
 example:
   python3 run.py password "Ada Berg"
   python3 run.py password ada.berg@consilium.example"""
+
+_EXPERIMENT = """\
+Run a comparison that needs many trainings: a table with means and intervals over paired seeds, a
+figure and a JSON file. It simulates every party in plaintext and shows what no party of a
+federation could see. Without a name, list the experiments."""
+
+_EXPERIMENT_EPILOG = """\
+examples:
+  python3 run.py experiment
+  python3 run.py experiment poisoning --quick
+  python3 run.py experiment poisoning --seeds 10 --out results
+  python3 run.py experiment poisoning --json > poisoning.json"""
 
 _TEST = """\
 Run the tests with pytest; all further arguments are pytest's. Without --slow or --slow-only the
@@ -132,6 +152,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     )
     _add_federation_options(train.add_argument_group("the federation"))
     _add_training_options(train.add_argument_group("the training"))
+    _add_review_options(train.add_argument_group("the review of updates"))
     commands.add_parser(
         "verify",
         help="compare every stored hash with the chain",
@@ -141,6 +162,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         "password", help="make a new password for somebody", **_form(_PERSON, _PERSON_EPILOG)
     )
     password.add_argument("name", metavar="NAME", help="name or e-mail address of the person")
+    _add_experiment(commands)
     test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
     which = test.add_mutually_exclusive_group()
     which.add_argument("--slow", action="store_true", help="the long tests, too")
@@ -153,11 +175,49 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     return parser, commands.choices
 
 
+def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    experiment = commands.add_parser(
+        "experiment",
+        help="compare attacks and defences",
+        **_form(_EXPERIMENT, _EXPERIMENT_EPILOG),
+    )
+    experiment.add_argument(
+        "name", metavar="NAME", nargs="?", choices=EXPERIMENTS, help=", ".join(EXPERIMENTS)
+    )
+    experiment.add_argument(
+        "--quick", action="store_true", help="fewer attacks and seeds, no baselines"
+    )
+    experiment.add_argument(
+        "--seeds",
+        type=option_values.whole(1, MOST_SEEDS),
+        metavar="N",
+        help=f"paired seeds (default: {SEEDS}, with --quick {QUICK_SEEDS})",
+    )
+    experiment.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as one JSON document and nothing else on standard output",
+    )
+    experiment.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where figure and JSON file go (default: experiments in the instance folder)",
+    )
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help with room for the longest command's name beside its text."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **options)
+        self._action_max_length = 14
+
+
 def _form(description: str, epilog: str) -> dict[str, Any]:
     return {
         "description": description,
         "epilog": epilog,
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "formatter_class": _Formatter,
         "allow_abbrev": False,
     }
 
@@ -166,7 +226,7 @@ def _add_federation_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
     group.add_argument(
         "--hospitals",
-        type=_hospitals,
+        type=option_values.hospitals,
         metavar="NAMES|NUMBER",
         help="names, separated by commas (default: all of the task's); for diabetes also a number,"
         f" {DIABETES_HOSPITALS[0]} to {DIABETES_HOSPITALS[1]}",
@@ -178,29 +238,31 @@ def _add_federation_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--alpha",
-        type=_real(1000.0),
+        type=option_values.real(1000.0),
         metavar="A",
         help="skew of the dirichlet partition; smaller is more uneven",
     )
 
 
 def _add_training_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--rounds", type=_whole(1, 1000), metavar="N", help="default: the task's")
+    group.add_argument(
+        "--rounds", type=option_values.whole(1, 1000), metavar="N", help="default: the task's"
+    )
     group.add_argument(
         "--local-epochs",
-        type=_whole(1, 1000),
+        type=option_values.whole(1, 1000),
         metavar="N",
         help="epochs that a hospital trains in a round (default: the task's)",
     )
     group.add_argument(
         "--learning-rate",
-        type=_real(1.0),
+        type=option_values.real(1.0),
         metavar="X",
         help="of the hospitals' optimiser (default: the task's)",
     )
     group.add_argument(
         "--seed",
-        type=_whole(0, 2**63 - 1),
+        type=option_values.whole(0, 2**63 - 1),
         metavar="N",
         default=DEFAULT_SEED,
         help="the same seed gives the same training (default: %(default)s)",
@@ -212,47 +274,37 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse_whole(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} to {most}, got {text!r}"
-            )
-        return value
-
-    return parse_whole
-
-
-def _real(most: float) -> Callable[[str], float]:
-    def parse_real(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0.0 < value <= most:
-            raise argparse.ArgumentTypeError(
-                f"expected a number above 0 and at most {most:g}, got {text!r}"
-            )
-        return value
-
-    return parse_real
-
-
-def _hospitals(text: str) -> int | tuple[str, ...]:
-    if text.strip().isdecimal():
-        return int(text)
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names) or len(set(names)) != len(names):
-        raise argparse.ArgumentTypeError(f"expected different names between commas, got {text!r}")
-    if len(names) < FEWEST_HOSPITALS:
-        raise argparse.ArgumentTypeError(
-            f"expected at least {FEWEST_HOSPITALS} hospitals, got {len(names)}: {text!r}"
-        )
-    return names
+def _add_review_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--no-review",
+        dest="review",
+        action="store_false",
+        help="sum updates untested (default: each is tested, encrypted, before it counts)",
+    )
+    group.add_argument(
+        "--fraction",
+        type=option_values.fraction,
+        metavar="P/Q",
+        help="of the reference's lead over chance, how much a model must reach (default: 1/2)",
+    )
+    group.add_argument(
+        "--donated-rows",
+        type=option_values.whole(1, 256),
+        metavar="NUMBER",
+        help="rows of each class that a hospital donates at most (default: 16)",
+    )
+    group.add_argument(
+        "--attack",
+        choices=ATTACKS,
+        metavar="NAME",
+        help="for teaching: some hospitals attack in this way; one of " + ", ".join(ATTACKS),
+    )
+    group.add_argument(
+        "--attackers",
+        type=option_values.attackers,
+        metavar="NUMBER|NAMES",
+        help="how many attack, drawn by the seed, or which, separated by commas (default: 1)",
+    )
 
 
 def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -268,3 +320,5 @@ def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) ->
         train.error(f"argument --hospitals: expected {least} to {most}, got {args.hospitals}")
     if args.partition == "iid" and args.alpha is not None:
         train.error("--alpha belongs to --partition dirichlet; iid splits evenly")
+    if args.attackers is not None and args.attack is None:
+        train.error("--attackers belongs to --attack NAME: it says how many attack")

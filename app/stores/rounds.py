@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from app.models import (
 from app.models.base import now
 from contracts.records import AttemptKey
 from fl.errors import ConflictError
+from fl.outcome import review_purpose
 from fl.store import AttemptNote, StepCost, SubmissionNote
 
 Row = TypeVar("Row", EvaluationRow, MessageRow, StepRow, SubmissionRow, VoteRow)
@@ -34,8 +35,11 @@ OPEN = "open"
 FINALISED = "finalised"
 FAILED = "failed"
 
-# What a submission's record says until models are verified: nobody has tested them.
+# What a submission's record says. Not verified: the plan has no review, or the round is not one
+# in which models are tested.
+ACCEPTED = "accepted"
 NOT_VERIFIED = "not verified"
+REJECTED = "rejected"
 REFUSED = "refused"
 
 
@@ -72,11 +76,11 @@ class Rounds:
             row.set_sha256 = _hex(note.set_hash)
             row.result_sha256 = _hex(note.result_hash)
             row.ended_at = now()
+            row.kept = note.kept
+            row.norm_bound = note.norm_bound
+            row.review = _review(note)
             for submission in row.submissions:
-                submission.weight = note.accepted.get(submission.hospital)
-                refused = note.refused.get(submission.hospital)
-                submission.verdict = NOT_VERIFIED if refused is None else REFUSED
-                submission.reason = refused or ""
+                _judge(submission, note)
 
     def unfinished(self) -> AttemptKey | None:
         """The training's attempt that began and did not end, if any."""
@@ -111,6 +115,16 @@ class Rounds:
                 )
             elif row.body_sha256 != digest:
                 raise ConflictError(f"{kind} of {sender}")
+
+    def sessions(self, key: AttemptKey) -> list[int]:
+        """The numbers of the review's sessions that left a stored message."""
+        prefix = review_purpose(0).removesuffix("0")
+        with self._database.transaction() as session:
+            attempt = _get_attempt(session, key)
+            query = select(MessageRow.kind).where(
+                MessageRow.attempt_id == attempt.id, MessageRow.kind.startswith(prefix)
+            )
+            return sorted({int(kind.removeprefix(prefix)) for kind in session.scalars(query)})
 
     def finished(self, key: AttemptKey, step: str) -> bool:
         """Whether the step was finished before."""
@@ -227,6 +241,34 @@ def _find(session: Session, table: type[Row], key: AttemptKey, **columns: str) -
         return None
     query = select(table).filter_by(attempt_id=attempt.id, **columns)
     return session.scalars(query).one_or_none()
+
+
+def _judge(submission: SubmissionRow, note: AttemptNote) -> None:
+    name = submission.hospital
+    submission.weight = note.accepted.get(name)
+    if name in note.refused:
+        submission.verdict, submission.reason = REFUSED, note.refused[name]
+    elif name in note.rejected:
+        submission.verdict, submission.reason = REJECTED, note.rejected[name]
+    elif note.reviewed and name in note.accepted:
+        submission.verdict, submission.reason = ACCEPTED, ""
+    else:
+        submission.verdict, submission.reason = NOT_VERIFIED, ""
+    if (finding := note.findings.get(name)) is not None:
+        submission.balanced_accuracy = finding.balanced_accuracy
+        submission.reference = finding.reference
+        submission.bits = int(finding.bits)
+
+
+def _review(note: AttemptNote) -> dict[str, Any] | None:
+    if not note.reviewed:
+        return None
+    return {
+        "committee": list(note.committee),
+        "flagged": list(note.flagged),
+        "slices": {donor: list(sizes) for donor, sizes in note.slices.items()},
+        "signers": dict(note.signers),
+    }
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -1,9 +1,9 @@
-/* A training's page: charts from the figures that each answer carries, announcements, the table of rounds. */
+/* A training's page: charts from the figures that each answer carries, announcements, what changes after a round. */
 "use strict";
 
 (() => {
   const charts = {};
-  let complete = null;
+  let shown = null;
   let announced = null;
 
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -23,15 +23,38 @@
     return { label, colourName: name, data: [], borderDash: dash, borderWidth: 2, pointStyle, pointRadius: 4, tension: 0 };
   }
 
+  /* Bars differ by their hatching, too: none, one way, both ways. */
+  function bar(label, name, strokes) {
+    return { label, colourName: name, strokes, data: [], maxBarThickness: 36, borderWidth: 1 };
+  }
+
+  function hatched(name, strokes) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.fillStyle = colour(name);
+    pen.fillRect(0, 0, 8, 8);
+    pen.strokeStyle = colour("--surface");
+    pen.lineWidth = 1.5;
+    for (const [from, to] of strokes) {
+      pen.beginPath();
+      pen.moveTo(...from);
+      pen.lineTo(...to);
+      pen.stroke();
+    }
+    return pen.createPattern(tile, "repeat");
+  }
+
   function axis(text, extra) {
     return { title: { display: true, text }, ticks: {}, grid: {}, border: {}, ...extra };
   }
 
-  function make(id, datasets, unit, scale) {
+  function make(id, datasets, unit, scale, type = "line", across = {}) {
     const canvas = document.getElementById(id);
     if (!canvas || !window.Chart) return;
+    const digits = type === "line" ? 1 : 0;
     charts[id] = new window.Chart(canvas, {
-      type: "line",
+      type,
       data: { labels: [], datasets },
       options: {
         animation: still ? false : { duration: 300 },
@@ -41,10 +64,10 @@
           legend: { display: datasets.length > 1, position: "bottom", labels: { usePointStyle: true, boxHeight: 7, padding: 16 } },
           tooltip: { callbacks: {
             title: (items) => `Round ${items[0].label}`,
-            label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(1)} ${unit}`,
+            label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(digits)} ${unit}`,
           } },
         },
-        scales: { x: axis("round", {}), y: axis(unit, scale) },
+        scales: { x: axis("round", across), y: axis(unit, scale) },
       },
     });
   }
@@ -53,7 +76,8 @@
     const ink = colour("--ink-quiet");
     const rule = colour("--line");
     for (const dataset of chart.data.datasets) {
-      dataset.borderColor = dataset.backgroundColor = colour(dataset.colourName);
+      dataset.borderColor = colour(dataset.colourName);
+      dataset.backgroundColor = dataset.strokes ? hatched(dataset.colourName, dataset.strokes) : dataset.borderColor;
     }
     for (const scale of Object.values(chart.options.scales)) {
       scale.title.color = scale.ticks.color = ink;
@@ -73,6 +97,17 @@
     chart.update();
   }
 
+  function fillVerdicts(rounds) {
+    const chart = charts["poisoning-chart"];
+    if (!chart) return;
+    const reviewed = rounds.filter((round) => round.reviewed);
+    chart.data.labels = reviewed.map((round) => round.round);
+    ["accepted", "rejected", "refused"].forEach((verdict, at) => {
+      chart.data.datasets[at].data = reviewed.map((round) => round.counts[verdict]);
+    });
+    chart.update();
+  }
+
   function announce(text) {
     if (!text || text === announced) return;
     announced = text;
@@ -84,11 +119,12 @@
     if (!now) return;
     if (first) announced = now.dataset.announce;
     announce(now.dataset.announce);
-    if (!now.dataset.rounds || now.dataset.complete + now.dataset.over === complete) return;
-    complete = now.dataset.complete + now.dataset.over;
+    if (!now.dataset.rounds || now.dataset.finalised + now.dataset.over === shown) return;
+    shown = now.dataset.finalised + now.dataset.over;
     const rounds = JSON.parse(now.dataset.rounds);
     fill("accuracy-chart", rounds, ["accuracy"], 100);
     fill("latency-chart", rounds, ["encryption_ms", "transaction_ms"], 1);
+    fillVerdicts(rounds);
     if (!first) window.htmx.trigger("#rounds", "refresh");
     if (!first && now.dataset.over === "yes") {
       for (const element of document.querySelectorAll("[data-while-running]")) element.remove();
@@ -108,6 +144,18 @@
       [line("Encryption, all hospitals", "--chart-2", [6, 4], "triangle"), line("Transaction, mean", "--chart-1", [], "circle")],
       "ms",
       { beginAtZero: true },
+    );
+    make(
+      "poisoning-chart",
+      [
+        bar("Accepted", "--chart-3", []),
+        bar("Rejected", "--chart-4", [[[0, 8], [8, 0]]]),
+        bar("Refused", "--chart-2", [[[0, 8], [8, 0]], [[0, 0], [8, 8]]]),
+      ],
+      "updates",
+      { beginAtZero: true, stacked: true, ticks: { precision: 0 } },
+      "bar",
+      { stacked: true },
     );
     Object.values(charts).forEach(paint);
     follow(true);

@@ -22,7 +22,7 @@ HOSPITALS = ["Cleveland", "Hungary", "Switzerland", "VA Long Beach"]
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
 
-# The document of the issue: exactly these keys, each with its type or its form.
+# The document of the issue: exactly these keys, each with its type or its form; of a tuple one.
 FAULT = {"party": str, "step": str, "reason": str}
 HOSPITAL = {
     "name": str,
@@ -30,13 +30,31 @@ HOSPITAL = {
     "update_sha256": SHA256,
     "transaction": TRANSACTION,
     "verdict": str,
+    "balanced_accuracy": (float, None),
+    "threshold": (float, None),
+    "reason": str,
+    "warnings": [str],
 }
 COSTS = {
     "bytes": int,
     "seconds": dict.fromkeys(STEPS, float),
     "bytes_by_step": dict.fromkeys(STEPS, int),
     "hospitals": [HOSPITAL],
+    "committee": [str],
+    "signers": [{"node": str, "transaction": TRANSACTION}],
     "faults": [FAULT],
+}
+COUNTS = {"accepted": int, "rejected": int, "refused": int}
+ROUND = {
+    "round": int,
+    "accuracy": float,
+    "model_sha256": SHA256,
+    "kept": bool,
+    "reason": str,
+    "norm_bound": float,
+    "flagged": [str],
+    **COUNTS,
+    **COSTS,
 }
 DOCUMENT = {
     "task": str,
@@ -49,9 +67,28 @@ DOCUMENT = {
     "balanced_accuracy": float,
     "plain_accuracy": float,
     "model_sha256": SHA256,
+    "simulation": None,
+    "fedavg_accuracy": None,
+    "oracle_accuracy": None,
+    "poisoning": {"rounds": int, "counts": COUNTS, "kept_out": float},
     "statistics": {"round": int, "statistics_sha256": SHA256, **COSTS},
-    "rounds": [{"round": int, "accuracy": float, "model_sha256": SHA256, **COSTS}],
-    "failed": [{"round": int, "attempt": int, "reason": str, "faults": [FAULT]}],
+    "donation": {
+        "round": int,
+        "set_sha256": SHA256,
+        **COSTS,
+        "hospitals": [HOSPITAL | {"rows": ([int], None)}],
+    },
+    "rounds": [ROUND],
+    "failed": [{"round": int, "title": str, "attempt": int, "reason": str, "faults": [FAULT]}],
+}
+ATTACKED = DOCUMENT | {
+    "simulation": {"attack": str, "attackers": [str]},
+    "fedavg_accuracy": float,
+    "oracle_accuracy": float,
+    "statistics": DOCUMENT["statistics"] | {"hospitals": [HOSPITAL | {"attacker": bool}]},
+    "donation": DOCUMENT["donation"]
+    | {"hospitals": [HOSPITAL | {"rows": ([int], None), "attacker": bool}]},
+    "rounds": [ROUND | {"hospitals": [HOSPITAL | {"attacker": bool}]}],
 }
 
 
@@ -66,6 +103,10 @@ def check(value: Any, form: Any, where: str = "document") -> None:
         assert isinstance(value, list), where
         for number, part in enumerate(value):
             check(part, form[0], f"{where}[{number}]")
+    elif isinstance(form, tuple):
+        check(value, form[-1 if value is None else 0], where)
+    elif form is None:
+        assert value is None, where
     elif isinstance(form, re.Pattern):
         assert isinstance(value, str), where
         assert form.fullmatch(value), where
@@ -97,17 +138,63 @@ def test_the_document_says_what_was_done(trained: dict[str, Any]) -> None:
     (last,) = trained["rounds"]
     assert last["model_sha256"] == trained["model_sha256"]
     assert last["accuracy"] == trained["accuracy"]
-    for one in (trained["statistics"], last):
+    assert {one["verdict"] for one in trained["statistics"]["hospitals"]} == {"not verified"}
+    assert {one["verdict"] for one in trained["donation"]["hospitals"]} == {"accepted"}
+    for one in (trained["statistics"], trained["donation"], last):
         assert [hospital["name"] for hospital in one["hospitals"]] == HOSPITALS
-        assert {hospital["verdict"] for hospital in one["hospitals"]} == {"not verified"}
         assert one["faults"] == []
         assert one["bytes"] == sum(one["bytes_by_step"].values())
     transactions = [
         hospital["transaction"]
-        for one in (trained["statistics"], last)
+        for one in (trained["statistics"], trained["donation"], last)
         for hospital in one["hospitals"]
     ]
     assert len(set(transactions)) == len(transactions)
+
+
+def test_every_update_was_tested_and_signed_for(trained: dict[str, Any]) -> None:
+    (last,) = trained["rounds"]
+    assert {one["verdict"] for one in last["hospitals"]} <= {"accepted", "rejected"}
+    assert last["accepted"] == sum(one["verdict"] == "accepted" for one in last["hospitals"])
+    for one in last["hospitals"]:
+        assert one["balanced_accuracy"] * 20 == int(one["balanced_accuracy"] * 20)
+        assert 0.5 <= one["threshold"] <= 0.75
+    for one in (trained["donation"], last):
+        assert len(one["committee"]) == 3
+        assert len(one["signers"]) >= 3
+    rows = {one["name"]: one["rows"] for one in trained["donation"]["hospitals"]}
+    assert rows["Cleveland"] == [16, 16]
+    assert all(0 <= count <= 16 for counts in rows.values() for count in counts)
+
+
+@pytest.mark.slow
+def test_an_attack_is_found_and_the_truth_told(repository: Path, tmp_path: Path) -> None:
+    arguments = ("train", "--rounds", "2", "--attack", "label-flip", "--attackers", "Hungary")
+    done = commandline.run(repository, tmp_path, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Simulated attack by Hungary. Trains on turned labels" in done.stderr
+    document = json.loads(done.stdout)
+    check(document, ATTACKED)
+    assert document["simulation"] == {"attack": "label-flip", "attackers": ["Hungary"]}
+    for one in document["rounds"]:
+        verdicts = {h["name"]: h["verdict"] for h in one["hospitals"]}
+        assert verdicts["Hungary"] == "rejected"
+        assert {h["name"] for h in one["hospitals"] if h["attacker"]} == {"Hungary"}
+        (reason,) = [h["reason"] for h in one["hospitals"] if h["name"] == "Hungary"]
+        assert "below the threshold" in reason
+
+
+@pytest.mark.slow
+def test_without_a_review_updates_are_summed_untested(repository: Path, tmp_path: Path) -> None:
+    done = commandline.run(repository, tmp_path, "train", "--rounds", "1", "--no-review", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Updates are summed untested." in done.stderr
+    document = json.loads(done.stdout)
+    assert (document["donation"], document["poisoning"]) == (None, None)
+    (only,) = document["rounds"]
+    assert {one["verdict"] for one in only["hospitals"]} == {"not verified"}
+    assert {one["balanced_accuracy"] for one in only["hospitals"]} == {None}
+    assert commandline.run(repository, tmp_path, "verify").returncode == 0
 
 
 def test_accuracy_is_within_a_point_of_the_unshared_training(trained: dict[str, Any]) -> None:
@@ -118,7 +205,8 @@ def test_accuracy_is_within_a_point_of_the_unshared_training(trained: dict[str, 
 def test_progress_goes_to_standard_error(trained: dict[str, Any], trained_folder: Path) -> None:
     lines = (trained_folder / "progress.txt").read_text().splitlines()
     assert lines[0] == f"Training heart with {', '.join(HOSPITALS)}: 1 round, seed 7."
-    assert len(lines) == 1 + 2 * len(STEPS)
+    assert len(lines) == 1 + 3 * len(STEPS)
+    assert sum(line.startswith("donated rows") for line in lines) == len(STEPS)
     assert sum(line.startswith("statistics") for line in lines) == len(STEPS)
     assert sum(line.startswith("round 1/1") for line in lines) == len(STEPS)
 
@@ -185,6 +273,9 @@ def test_of_two_trainings_that_meet_one_is_refused_and_the_seed_decides_the_othe
         (("train", "--hospitals", "Cleveland,Hungary"), 2, "at least 3 hospitals"),
         (("train", "--rounds", "0"), 2, "whole number from 1"),
         (("train", "--task", "lung"), 2, "invalid choice: 'lung'"),
+        (("train", "--attack", "alie", "--attackers", "5"), 1, "expected 1 to 4 attackers, got 5"),
+        (("train", "--attack", "alie", "--attackers", "Zurich"), 1, "got Zurich"),
+        (("train", "--rounds", "51"), 1, "expected at most 50 rounds, got 51"),
     ],
 )
 def test_what_cannot_be_done_has_a_sentence_and_an_exit_status(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from app.errors import RequestError
 from app.services.federation import open_federation
 from app.services.requests import TrainingRequest
+from app.services.simulation import simulation_of
 from app.services.trainings import Trainings
 from contracts.chain import ChainEndpoint
 from fl.datasets import get_task
-from fl.plan import Plan
+from fl.plan import Plan, Review
 from tests.app.installations import settings_of
 
 HEART = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
@@ -54,6 +56,31 @@ def test_what_is_asked_for_is_in_the_plan(trainings: Trainings) -> None:
     assert names(plan) == HEART
 
 
+def test_updates_are_tested_unless_asked_otherwise(trainings: Trainings) -> None:
+    assert trainings.plan(TrainingRequest()).review == Review()
+    assert trainings.plan(TrainingRequest(review=False)).review is None
+
+
+def test_an_installation_with_another_threshold_says_why_it_cannot_test(
+    tmp_path: Path, chain: ChainEndpoint
+) -> None:
+    settings = settings_of(tmp_path, chain, CONSILIUM_NODES=7, CONSILIUM_THRESHOLD=2)
+    with open_federation(settings) as federation:
+        with pytest.raises(RequestError, match="expected a threshold of 1, got 2"):
+            Trainings(federation).plan(TrainingRequest())
+        assert Trainings(federation).plan(TrainingRequest(review=False)).threshold == 2
+
+
+def test_the_attackers_are_no_part_of_the_plan(trainings: Trainings) -> None:
+    attacked = TrainingRequest(attack="ipm", attackers=2)
+    plan = trainings.plan(attacked)
+    assert plan == trainings.plan(TrainingRequest())
+    simulation = simulation_of(attacked, names(plan))
+    started = trainings.start(plan, simulation=simulation)
+    assert trainings.simulation_of(started) == simulation
+    assert trainings.simulation_of(trainings.start(plan)) is None
+
+
 def test_the_same_request_gives_the_same_plan_and_another_another(trainings: Trainings) -> None:
     digests = [
         trainings.plan(request).digest()
@@ -62,11 +89,12 @@ def test_the_same_request_gives_the_same_plan_and_another_another(trainings: Tra
             TrainingRequest(),
             TrainingRequest(seed=8),
             TrainingRequest(rounds=2),
+            TrainingRequest(review=False),
             TrainingRequest(hospitals=HEART[:3]),
         )
     ]
     assert digests[0] == digests[1]
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 5
 
 
 def test_a_stored_plan_reads_back(trainings: Trainings) -> None:
@@ -113,6 +141,7 @@ def test_the_seed_deals_the_rows_too(trainings: Trainings) -> None:
         (TrainingRequest(task="diabetes", hospitals=11), r"expected 4 to 10 hospitals; got 11"),
         (TrainingRequest(task="diabetes", alpha=1e9), r"expected alpha from"),
         (TrainingRequest(rounds=-1), r"at least 1 round, got -1"),
+        (TrainingRequest(rounds=51), r"at most 50 rounds, got 51"),
         (TrainingRequest(local_epochs=-1), r"epochs"),
         (TrainingRequest(learning_rate=-0.1), r"learning rate"),
     ],
@@ -127,3 +156,10 @@ def test_what_cannot_be_done_is_answered_with_a_sentence(
 def test_an_unknown_training_is_told(trainings: Trainings) -> None:
     with pytest.raises(RequestError, match="training of this installation, got ff"):
         trainings.plan_of("ff" * 32)
+
+
+def test_the_rule_and_the_size_of_the_slices_can_be_chosen(trainings: Trainings) -> None:
+    plan = trainings.plan(TrainingRequest(fraction="3/4", donated_rows=8))
+    assert (plan.rule.numerator, plan.rule.denominator) == (3, 4)
+    assert plan.split.donated_rows == 8
+    assert plan.digest() != trainings.plan(TrainingRequest()).digest()

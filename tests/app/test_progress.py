@@ -11,7 +11,7 @@ from app.database import Database
 from app.models import DeploymentRow, TrainingRow
 from app.services.live import training_view
 from app.services.progress import PartyProgress
-from contracts.records import AttemptKey
+from contracts.records import DONATION, AttemptKey
 from fl.round import STEPS, AttemptFailed, PartyDone, PartyNamed, StepDone
 from fl.store import StepCost
 
@@ -19,9 +19,10 @@ TRAINING = "ab" * 32
 HOSPITALS, NODES = ("A", "B", "C"), ("Node 1", "Node 2", "Node 3")
 COST = StepCost(0.1, 1, 1)
 
-# Of a plan, only the names of its parties and its number of rounds are asked for.
+# Of a plan, only its parties' names, its rounds and whether it reviews are asked for.
 PLAN: Any = SimpleNamespace(
     rounds=1,
+    reviews=lambda _: False,
     hospitals=[SimpleNamespace(name=name) for name in HOSPITALS],
     nodes=[SimpleNamespace(name=name) for name in NODES],
 )
@@ -82,6 +83,21 @@ def test_each_step_begins_for_those_who_have_a_part_in_it(
     progress(StepDone(key(0), "vote", COST))
     assert set(parties(database).values()) == {(0, "distribute", "working")}
     progress(StepDone(key(0), "distribute", COST))
+    assert parties(database)["Node 1"] == (1, "open", "working")
+
+
+def test_rows_are_donated_between_the_statistics_and_the_first_round(
+    database: Database, progress: PartyProgress
+) -> None:
+    reviewing = SimpleNamespace(**vars(PLAN) | {"reviews": lambda number: number > 0})
+    progress = PartyProgress(database, TRAINING, reviewing)
+    progress(StepDone(key(0), "distribute", COST))
+    assert parties(database)["Node 1"] == (DONATION, "open", "working")
+    progress(StepDone(key(DONATION), "check", COST))
+    assert parties(database)["Node 1"] == (DONATION, "review", "working")
+    progress(StepDone(key(DONATION), "distribute", COST))
+    assert parties(database)["Node 1"] == (1, "open", "working")
+    progress(StepDone(key(1), "distribute", COST))
     assert parties(database)["Node 1"] == (1, "open", "working")
 
 

@@ -8,25 +8,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from app.cli import main
+from app.models import AttemptRow, SubmissionRow
 from app.services.audit import AuditLog
+from app.services.check_report import Report
 from app.services.federation import Federation, open_federation
 from app.services.keys import party_folder
-from app.services.trainings import TrainingRequest, Trainings
-from app.services.verification import Report, Verification
+from app.services.requests import TrainingRequest
+from app.services.simulation import Simulation
+from app.services.trainings import Trainings
+from app.services.verification import Verification
 from config import Settings
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance with one finished training of one round."""
+    """An instance with one finished training of one round, in which Hungary attacks."""
     folder = tmp_path_factory.mktemp("verify") / "instance"
     with open_federation(settings_of(folder)) as federation:
         trainings = Trainings(federation)
         plan = trainings.plan(TrainingRequest(rounds=1, local_epochs=1))
-        assert trainings.run(trainings.start(plan), lambda _: None).finished
+        simulation = Simulation("label-flip", ("Hungary",))
+        started = trainings.start(plan, simulation=simulation)
+        assert trainings.run(started, lambda _: None).finished
     return folder
 
 
@@ -68,6 +74,10 @@ def told(federation: Federation) -> str:
 def flip(value: str | float | bytes | None) -> str | float | bytes:
     """Another value of the same kind, as near as can be."""
     match value:
+        case None:
+            return 1
+        case "":
+            return "it was not"
         case str():
             return ("1" if value[-1:] == "0" else "0").join((value[:-1], ""))
         case bytes():
@@ -83,6 +93,13 @@ def test_an_untouched_instance_has_no_difference(federation: Federation) -> None
     assert report.differences == []
     assert report.trainings == 1
     assert report.checked > 100
+
+
+def test_the_attacker_was_rejected_by_what_was_checked(federation: Federation) -> None:
+    with federation.database.transaction() as session:
+        rows = session.scalars(select(SubmissionRow).join(AttemptRow).where(AttemptRow.round == 1))
+        verdicts = {row.hospital: row.verdict for row in rows}
+    assert verdicts == dict.fromkeys(verdicts, "accepted") | {"Hungary": "rejected"}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +129,11 @@ def test_an_untouched_instance_has_no_difference(federation: Federation) -> None
         ("trainings", "accuracy", "scores"),
         ("trainings", "balanced_accuracy", "scores"),
         ("submissions", "verdict", "verdict"),
+        ("submissions", "reason", "reason"),
+        ("submissions", "balanced_accuracy", "figures"),
+        ("submissions", "bits", "figures"),
+        ("attempts", "kept", "the model was kept"),
+        ("attempts", "norm_bound", "norm bound"),
     ],
 )
 def test_an_altered_value_is_found_in_every_row(
@@ -143,6 +165,15 @@ def test_an_altered_value_is_found_in_every_row(
         ("UPDATE results SET body = 'no blob'", "stored"),
         ("UPDATE results SET body = CAST(X'FFFE41' AS TEXT)", "stored"),
         ("UPDATE attempts SET state = 'failed' WHERE round = 1", "state is finalised"),
+        ("DELETE FROM attempts WHERE round > 1", "donated rows, attempt 1"),
+        ("UPDATE attempts SET set_sha256 = '00' WHERE round > 1", "donated rows: expected"),
+        ("UPDATE submissions SET verdict = 'accepted', weight = 1", "Hungary's verdict"),
+        ("UPDATE attempts SET review = REPLACE(review, 'Node 3', 'Node 4')", "review"),
+        ("UPDATE attempts SET review = REPLACE(review, '16', '15')", "review"),
+        ("UPDATE attempts SET review = '{'", "rounds: expected readable values"),
+        ("DELETE FROM messages WHERE kind LIKE 'review-%'", "review: expected signed by three"),
+        ("DELETE FROM messages WHERE kind = 'answers'", "agreed set, computed again"),
+        ("UPDATE messages SET body = '' WHERE kind LIKE 'review-%'", "signature"),
     ],
 )
 def test_a_missing_or_changed_row_is_found(
@@ -173,7 +204,7 @@ def altered(path: Path) -> Callable[[], None]:
 def test_a_node_s_altered_copy_of_a_result_is_found(federation: Federation, folder: Path) -> None:
     for name in federation.node_names():
         copies = list((party_folder(folder / "parties", name) / "state" / "results").iterdir())
-        assert len(copies) == 2
+        assert len(copies) == 2  # of the statistics and the model; rows are never summed
         for copy in copies:
             restore = altered(copy)
             assert f"{name}'s copy of the result" in told(federation)
@@ -183,7 +214,7 @@ def test_a_node_s_altered_copy_of_a_result_is_found(federation: Federation, fold
 def test_a_hospital_s_altered_update_is_found(federation: Federation, folder: Path) -> None:
     state = party_folder(folder / "parties", "Switzerland") / "state"
     updates = list(state.rglob("update"))
-    assert len(updates) == 2
+    assert len(updates) == 3
     for update in updates:
         restore = altered(update)
         assert "Switzerland's own" in told(federation)
@@ -206,4 +237,4 @@ def test_the_command_says_what_differs_and_fails(
     assert main(verify) == 1
     out = capsys.readouterr().out
     assert "Cleveland's sample count: expected 210, found 1" in out
-    assert "2 differences" in out
+    assert "3 differences" in out

@@ -32,7 +32,8 @@ from tests.app.processes import kill, until, worker
 
 # As the `trained` installation was trained, so that the model must be the same.
 AS_TRAINED = TrainingRequest(rounds=1)
-LONG = TrainingRequest(rounds=200, local_epochs=1)
+# Longer than donated rows serve.
+LONG = TrainingRequest(rounds=200, local_epochs=1, review=False)
 
 
 class Installation:

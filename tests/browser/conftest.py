@@ -91,12 +91,25 @@ def arrive(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
 @pytest.fixture(scope="session")
 def trained(site: Site, browser: Browser) -> str:
     """The path of a finished heart training of one round."""
+    return _train(site, browser, "heart")
+
+
+@pytest.fixture(scope="session")
+def attacked(site: Site, browser: Browser, trained: str) -> str:
+    """The path of a finished diabetes training of one round in which two hospitals attack."""
+    return _train(site, browser, "diabetes", "Label flip")
+
+
+def _train(site: Site, browser: Browser, task: str, attack: str | None = None) -> str:
     window = browser.new_context(viewport={"width": 1280, "height": 800})
     window.set_default_timeout(PATIENCE)
     person = Person(window.new_page(), site.address)
     person.sign_in(*site.accounts["administrator"])
-    person.open("/admin/trainings/new/heart")
+    person.open(f"/admin/trainings/new/{task}")
     person.page.get_by_label("Rounds", exact=True).fill("1")
+    if attack is not None:
+        person.page.get_by_label("Attack", exact=True).select_option(attack)
+        person.page.get_by_label("Number of attackers", exact=True).fill("2")
     person.page.get_by_role("button", name="Start the training").click()
     person.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
     path = person.page.url.removeprefix(site.address)

@@ -66,6 +66,12 @@ class Person:
         self.tab_to(self.page.get_by_role(role, name=name, exact=True))
         self.page.keyboard.press("Enter")
 
+    def press_summary(self, text: str) -> None:
+        """Open what lies behind a summary."""
+        self.tab_to(self.page.locator("summary").filter(has_text=text))
+        self.page.keyboard.press("Enter")
+        expect(self.page.locator("details[open]").filter(has_text=text)).to_be_visible()
+
     def through_menu(self, name: str, role: str = "link") -> None:
         """Follow something in the header, which a narrow window keeps behind a button."""
         menu = self.page.get_by_role("button", name="Menu")

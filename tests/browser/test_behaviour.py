@@ -92,8 +92,12 @@ def test_round_is_compared_with_the_ledger(trained: str, arrive: Callable[..., P
     ada.press("Check against the ledger", role="link")
     expect(ada.page.get_by_role("heading", name="Everything agrees")).to_be_visible()
     compared = ada.page.get_by_role("group", name="Comparison with the ledger")
-    # The result as noted and as stored, four updates, four votes.
-    expect(compared.get_by_text("Same", exact=True)).to_have_count(10)
+    # The agreed set, the result as noted and as stored, four updates, verdicts and votes.
+    expect(compared.get_by_text("Same", exact=True)).to_have_count(15)
+    ada.open(f"{trained}/donation?check=1")
+    expect(ada.page.get_by_role("heading", name="Everything agrees")).to_be_visible()
+    # The agreed set, four hospitals' rows and verdicts.
+    expect(compared.get_by_text("Same", exact=True)).to_have_count(9)
 
 
 def test_altered_model_shows_in_its_round(

@@ -72,6 +72,19 @@ def test_pages_are_good(
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_pages_of_an_attacked_training_are_good(
+    view: View, attacked: str, arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(view, "administrator")
+    for path in ("", "/rounds/1", "/donation?check=1"):
+        ada.open(attacked + path)
+        ada.require_good_page()
+    ada.open("/admin/trainings/new/heart")
+    ada.press_summary("What each attack does")
+    ada.require_good_page()
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
 @pytest.mark.parametrize(("role", "path"), [(None, "/nothing"), ("doctor", "/admin/")])
 def test_errors_are_pages(
     role: str | None, path: str, view: View, arrive: Callable[..., Person]

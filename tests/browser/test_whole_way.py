@@ -83,7 +83,11 @@ def _train_and_watch(ada: Person) -> str:
     ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
     expect(ada.page.get_by_text("1 of 1 rounds", exact=True)).to_be_visible()
     expect(ada.page.locator("#announcer")).to_have_text("Training finished, 1 of 1 rounds complete")
-    expect(ada.page.get_by_role("row").filter(has_text="Round 1")).to_contain_text("4 of 4")
+    rounds = ada.page.get_by_role("group", name="Rounds", exact=True)
+    expect(rounds.get_by_role("row").filter(has_text="Round 1")).to_contain_text("of 4")
+    verdicts = ada.page.get_by_role("group", name="Verdicts of round 1")
+    expect(verdicts.get_by_role("row").filter(has_text="Cleveland")).to_contain_text("4 of 4")
+    expect(ada.page.locator("#poisoning")).to_contain_text("of 4 updates in 1 round")
     expect(ada.page.get_by_role("banner")).to_contain_text("none under way")
     ada.require_good_page()
     return ada.page.url.rsplit("/", 1)[1][:8] + ", round 1"

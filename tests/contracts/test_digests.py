@@ -22,10 +22,13 @@ from contracts.ledger import (
     set_digest,
     submissions_root,
 )
+from contracts.records import Figure
 from tests.contracts.parties import Federation, digest, refusal
 
 HASHES = st.binary(min_size=32, max_size=32).filter(any)
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda value: "0x" + value.hex())
+OCTETS = st.integers(0, 255)
+FIGURES = st.builds(Figure, ADDRESSES, OCTETS, OCTETS, OCTETS)
 SETS = st.lists(st.tuples(ADDRESSES, st.integers(0, 2**64 - 1)), max_size=5).flatmap(
     lambda pairs: st.builds(
         AgreedSet,
@@ -36,6 +39,11 @@ SETS = st.lists(st.tuples(ADDRESSES, st.integers(0, 2**64 - 1)), max_size=5).fla
         refused=st.lists(ADDRESSES, max_size=3).map(tuple),
         left_out=st.lists(ADDRESSES, max_size=3).map(tuple),
         disputes=st.lists(st.builds(Dispute, ADDRESSES, ADDRESSES), max_size=3).map(tuple),
+        rejected=st.lists(ADDRESSES, max_size=3).map(tuple),
+        review=HASHES,
+        figures=st.lists(FIGURES, max_size=3).map(tuple),
+        flagged=st.lists(ADDRESSES, max_size=3).map(tuple),
+        norm_bound=st.integers(0, 2**64 - 1),
         reason=st.text(max_size=200),
     )
 )
@@ -50,6 +58,11 @@ AGREED = AgreedSet(
     (ACCOUNTS[0],),
     (Dispute(ACCOUNTS[3], ACCOUNTS[0]),),
     "why",
+    rejected=(ACCOUNTS[1],),
+    review=digest("opened"),
+    figures=(Figure(ACCOUNTS[0], 16, 15, 3),),
+    flagged=(ACCOUNTS[2],),
+    norm_bound=98_304,
 )
 
 
@@ -126,7 +139,7 @@ def test_digests_are_frozen() -> None:
         "root": submissions_root([record, record]).hex(),
         "challenge": challenge_digest(1337, ACCOUNTS[2], KEY, digest("root"), nonces).hex(),
     } == {
-        "set": "f2b05d487d2036dab5f68f54d09c9337670030462e30ac0c54bb1cb867258a43",
+        "set": "798fcdacc49b9fc640f4e14b045306ab6ad491829c6a5d518091b9aca344dbea",
         "nonce": "36512a44b0a398c24ae8a4a7e3ef8d30340b032adfefa7286f58035f8ae4da94",
         "root": "f6e42a204618fecf3addfcf2ee705d6ef2ac8f9c58210ec8f5c9c677cc53ea03",
         "challenge": "f6aeda4c1db0299587b9b1348d3a04983a1dcb4784f93909fed87c5f476f922f",

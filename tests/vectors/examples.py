@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from contracts import digests
-from contracts.records import AgreedSet, AttemptKey, Dispute, SubmissionRecord, Verdict
+from contracts.records import AgreedSet, AttemptKey, Dispute, Figure, SubmissionRecord, Verdict
 from crypto.context import Context
 from crypto.digest import (
     SHARE_LABEL,
@@ -189,7 +189,9 @@ SET = AgreedSet(
     refused=(ACCOUNTS[3],),
     left_out=(),
     disputes=(Dispute(ACCOUNTS[3], ACCOUNTS[1]),),
-    reason="",
+    review=bytes(range(32)),
+    figures=(Figure(ACCOUNTS[0], 16, 15, 3),),
+    norm_bound=98_304,
 )
 
 
@@ -260,11 +262,21 @@ def agreed_set() -> Example:
         *PLACE,
         ("bytes32", "submissions root", SET.submissions_root),
         ("bool", "opens", SET.opens),
+        ("bool", "keeps", SET.keeps),
         ("address[]", "accepted", SET.accepted),
         ("uint64[]", "weights", SET.weights),
         ("address[]", "refused", SET.refused),
+        ("address[]", "rejected", SET.rejected),
         ("address[]", "left out", SET.left_out),
         ("(address,address)[]", "disputes", tuple((d.hospital, d.node) for d in SET.disputes)),
+        ("bytes32", "review", SET.review),
+        (
+            "(address,uint8,uint8,uint8)[]",
+            "figures",
+            tuple((f.hospital, f.balanced_accuracy, f.reference, f.bits) for f in SET.figures),
+        ),
+        ("address[]", "flagged", SET.flagged),
+        ("uint64", "norm bound", SET.norm_bound),
         ("string", "reason", SET.reason),
     )
 

@@ -25,7 +25,7 @@ def check_failed(found: Remains, reason: str, attempts: int, undisturbed: Undist
     assert record.state == TrainingState.ENDED
     assert reason in record.reason
     assert (found.row.state, found.row.reason) == ("failed", record.reason)
-    assert [event.values["result_hash"].hex() for event in found.named("Finalised")] == [
+    assert [event.values["result_hash"].hex() for event in found.summed()] == [
         undisturbed.results[0]
     ]
     assert found.row.model_sha256 == record.initial_model.hex() == found.row.initial_sha256

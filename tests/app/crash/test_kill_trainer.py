@@ -79,7 +79,7 @@ def test_killed_at_every_action_of_a_step(
     installation = install(Course(rounds=len(kills)))
     live_through(installation, kills)
     with remains(installation) as found:
-        results = [event.values["result_hash"].hex() for event in found.named("Finalised")]
+        results = [event.values["result_hash"].hex() for event in found.summed()]
         check_finished(found, results)
     assert results[: len(undisturbed.results)] == undisturbed.results[: len(results)]
 

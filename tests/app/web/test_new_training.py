@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
 from app.services.requests import TrainingRequest
+from fl.attacks import ATTACKS
 from tests.app.web.conftest import Site
 
 HEART = {
@@ -15,6 +18,9 @@ HEART = {
     "local_epochs": "2",
     "learning_rate": "0.01",
     "seed": "11",
+    "review": "y",
+    "attack": "",
+    "attackers": "1",
 }
 DIABETES = {
     "hospitals": "6",
@@ -24,6 +30,9 @@ DIABETES = {
     "local_epochs": "1",
     "learning_rate": "0.001",
     "seed": "7",
+    "review": "y",
+    "attack": "",
+    "attackers": "1",
 }
 
 
@@ -58,9 +67,57 @@ def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
     )
 
 
+def asked(site: Site, **more: str) -> TrainingRequest:
+    """What becomes of the heart form with these values; one of "" is not sent."""
+    fields = {name: value for name, value in (HEART | more).items() if value or name == "attack"}
+    site.browser("administrator").send("/admin/trainings/new/heart", fields)
+    (job,) = site.services.jobs.queue()
+    return TrainingRequest.from_json(job.request)
+
+
+def test_updates_are_tested_unless_that_is_switched_off(site: Site) -> None:
+    assert not asked(site, review="").review
+
+
+def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
+    request = asked(site, attack="label-flip", attackers="2")
+    assert (request.attack, request.attackers, request.review) == ("label-flip", 2, True)
+
+
+def test_without_an_attack_there_are_no_attackers(site: Site) -> None:
+    request = asked(site, attackers="3")
+    assert (request.attack, request.attackers) == (None, None)
+
+
+def test_form_tells_what_each_attack_does(site: Site) -> None:
+    page = site.browser("administrator").get("/admin/trainings/new/heart").text
+    for attack in ATTACKS.values():
+        assert f'<option value="{attack.name}">{attack.title}</option>' in page
+        assert attack.effect in page
+    assert re.search(r'<input[^>]* checked[^>]* name="review"', page)
+
+
+def test_installation_that_cannot_test_says_so(site: Site) -> None:
+    settings = site.services.settings
+    site.app.extensions["consilium"] = replace(
+        site.services, settings=settings.model_copy(update={"threshold": 2})
+    )
+    alice = site.browser("administrator")
+    page = alice.get("/admin/trainings/new/heart").text
+    assert "Not possible here" in page
+    assert not re.search(r'<input[^>]* checked[^>]* name="review"', page)
+    answer = alice.send("/admin/trainings/new/heart", HEART)
+    assert answer.status_code == 422
+    assert "cannot test updates" in answer.text
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        ({"rounds": "51"}, "At most 50 rounds when updates are tested"),
+        ({"attack": "label-flip", "attackers": "4"}, "as many as there are hospitals: 3."),
+        ({"attack": "bribery"}, "Not a valid choice"),
+        ({"attackers": "0"}, "Expected a whole number, 1 to 10."),
         ({"hospitals": ["Cleveland", "Hungary"]}, "Choose at least 3 hospitals"),
         ({"hospitals": ["Cleveland", "Hungary", "Atlantis"]}, "not a valid choice"),
         ({"rounds": "0"}, "Expected a whole number, 1 to 1000."),

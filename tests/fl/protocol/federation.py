@@ -25,6 +25,8 @@ from contracts.ledger import Ledger
 from contracts.records import AttemptKey, AttemptState, Role, Standing
 from crypto.digest import load_model, model_bytes
 from crypto.envelope import new_private_key, private_key_bytes, public_key_bytes
+from fl.aggregates import aggregate_for
+from fl.attacks.part import HONEST_PART, Part
 from fl.channel import Channel, Engine
 from fl.coordinator import Attempt
 from fl.datasets import SplitRule, Statistics, Table, get_task
@@ -34,7 +36,7 @@ from fl.hospital import Hospital
 from fl.networks import flatten, unflatten
 from fl.node import Node
 from fl.party import Identity, Party, attempt_place
-from fl.plan import Member, Plan
+from fl.plan import Member, Plan, Review
 from fl.round import Event
 from fl.training import LocalSettings
 from tests.fl.protocol.engines import Recorder
@@ -66,6 +68,8 @@ class Federation:
         seed: int = 7,
         local: LocalSettings = LOCAL,
         faulty: Parties | None = None,
+        review: Review | None = None,
+        parts: Mapping[str, Part] | None = None,
     ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
@@ -77,7 +81,8 @@ class Federation:
         self.tables: Mapping[str, Table] = get_task("heart").load()
         self._chain = chain
         self._keys = {name: (_chain_key(), new_private_key()) for name in (*HOSPITALS, *NODES)}
-        self.plan = self._plan(rounds, seed, local)
+        self._parts = parts or {}
+        self.plan = self._plan(rounds, seed, local, review)
         self._register()
         self._note_training()
         open_training(self.plan, TRAINING, self.ledger)
@@ -163,7 +168,8 @@ class Federation:
         The sum in round 0, integer FedAvg in every other.
         """
         weights = self.accepted(key)
-        updates = {name: self.update(name, key) for name in weights}
+        length = aggregate_for(self.plan, key.round, b"").summed
+        updates = {name: self.update(name, key)[:length] for name in weights}
         total = [
             sum(w * x for w, x in zip(weights.values(), column, strict=True))
             for column in zip(*updates.values(), strict=True)
@@ -228,7 +234,7 @@ class Federation:
         account = str(Account.from_key(chain_key).address)
         return Member(name, account, public_key_bytes(signing.public_key()).hex())
 
-    def _plan(self, rounds: int, seed: int, local: LocalSettings) -> Plan:
+    def _plan(self, rounds: int, seed: int, local: LocalSettings, review: Review | None) -> Plan:
         task = get_task("heart")
         return Plan(
             task=task.name,
@@ -240,6 +246,7 @@ class Federation:
             seed=seed,
             hospitals=tuple(map(self._member, HOSPITALS)),
             nodes=tuple(map(self._member, NODES)),
+            review=review,
         )
 
     def _register(self) -> None:
@@ -279,7 +286,7 @@ class Federation:
         if name in HOSPITALS:
             maker = kind or Hospital
             assert issubclass(maker, Hospital)
-            return maker(*common, self.tables[name])
+            return maker(*common, self.tables[name], self._parts.get(name, HONEST_PART))
         return (kind or Node)(*common)
 
 

@@ -246,10 +246,10 @@ def test_a_node_that_agreed_refuses_another_set_in_the_same_attempt(federate: Fe
     recorder = stop_at(federation, "release")
     node, key = federation.node("Node 2"), attempt_key()
     statements = [recorder.answer(name, "answer") for name in NODES]
-    node.ask("judge", key, pack(statements))
+    node.ask("judge", key, pack(statements, []))
     with pytest.raises(ConflictError):
         # Without node 4's answers, it would be left out: another set.
-        node.ask("judge", key, pack(statements[:3]))
+        node.ask("judge", key, pack(statements[:3], []))
     assert {event["node"] for event in federation.events_named("SetSigned")} == {
         member.account for member in federation.plan.nodes
     }
@@ -263,7 +263,7 @@ def test_a_node_releases_its_share_only_for_the_set_that_a_quorum_signed(
     node, key = federation.node("Node 2"), attempt_key()
     agreed = pack_set(federation.attempt(key).verdicts().agreed)
     signed = [recorder.answer(name, "judge") for name in NODES]
-    other = [*agreed[:3], [weight + 1 for weight in agreed[3]], *agreed[4:]]
+    other = [*agreed[:4], [weight + 1 for weight in agreed[4]], *agreed[5:]]
     with pytest.raises(StepRefused, match="did not agree to this set"):
         node.ask("release", key, pack(other, signed))
     with pytest.raises(StepRefused, match="expected 3 signatures of the set, got 2"):

@@ -278,7 +278,6 @@ def test_what_is_not_in_range_never_leaves_an_honest_hospital(
     cases = [
         (put(np.nan), "expected finite values, got 1 NaN or infinite"),
         (put(-np.inf), "expected finite values, got 1 NaN or infinite"),
-        (put(1.6), "expected values of magnitude up to 1.5, got 1.6"),
         (diverge, "expected a finite update; got norm nan and loss nan"),
     ]
 
@@ -289,7 +288,7 @@ def test_what_is_not_in_range_never_leaves_an_honest_hospital(
 
     federation = federate(rounds=len(cases))
     recorder = Recorder(federation.engine())
-    places: dict[Place, Fault] = {(n, CULPRIT, "train"): train_badly for n in range(1, 5)}
+    places: dict[Place, Fault] = {(n, CULPRIT, "train"): train_badly for n in range(1, 4)}
     assert federation.run(Saboteur(recorder, places)).finished
     for number, (_, reason) in enumerate(cases, start=1):
         key = attempt_key(number)

@@ -1,0 +1,201 @@
+"""One attempt of a training: its rows and messages against the chain and the parties' folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import AttemptRow, MessageRow, ResultRow
+from app.services.check_report import NOTHING, Report
+from app.services.federation import Federation
+from app.services.review_check import Events, ReviewCheck
+from app.services.round_names import round_title
+from app.stores.rounds import FINALISED, OPEN
+from contracts.errors import NotFound
+from contracts.records import DONATION, AttemptKey, AttemptRecord, AttemptState, SubmissionRecord
+from crypto.digest import merkle_root
+from crypto.errors import CryptoError
+from fl.coordinator import SUBMISSION
+from fl.errors import FlError
+from fl.hospital import Hospital
+from fl.messages import REPORT, Statement, Submission, unpack
+from fl.node import Node
+from fl.party import Party, context_of
+from fl.plan import Plan
+
+
+def attempt_name(training: str, number: int, tried: int) -> str:
+    """What differences of an attempt begin with."""
+    return f"training {training[:12]}, {round_title(number).lower()}, attempt {tried}"
+
+
+class AttemptCheck:
+    """The checks of one attempt."""
+
+    def __init__(
+        self,
+        report: Report,
+        federation: Federation,
+        plan: Plan,
+        row: AttemptRow,
+        parties: Mapping[str, Party],
+    ) -> None:
+        self._report = report
+        self._federation = federation
+        self._ledger = federation.ledger
+        self._plan = plan
+        self._row = row
+        self._parties = parties
+        self._key = AttemptKey(bytes.fromhex(row.training_id), row.round, row.number)
+        self._name = attempt_name(row.training_id, row.round, row.number)
+
+    def run(self, session: Session, events: Events) -> None:
+        """Compare; `events` are those of the training."""
+        try:
+            record = self._ledger.attempt(self._key)
+        except NotFound:
+            if self._row.state != OPEN:
+                self._compare("attempt", "a record on the chain", NOTHING)
+            return
+        if self._row.state != OPEN:
+            finalised = record.state == AttemptState.FINALISED
+            self._compare("state is finalised", finalised, self._row.state == FINALISED)
+        submissions = self._ledger.submissions(self._key)
+        query = select(MessageRow).filter_by(attempt_id=self._row.id).order_by(MessageRow.id)
+        messages = session.scalars(query).all()
+        self._submissions(submissions, events)
+        self._messages(messages, submissions)
+        if self._row.state == FINALISED:
+            self._compare("agreed set", _hex(record.agreed_hash), self._row.set_sha256)
+            self._compare("result", _hex(record.result_hash), self._row.result_sha256)
+            if self._row.round != DONATION:  # Its result is the agreed set; rows are never opened.
+                self._results(session, record)
+            self._votes(events)
+            self._review(record, submissions, messages, events)
+
+    def _review(
+        self,
+        record: AttemptRecord,
+        submissions: tuple[SubmissionRecord, ...],
+        messages: Sequence[MessageRow],
+        events: Events,
+    ) -> None:
+        check = ReviewCheck(
+            self._report, self._federation, self._plan, self._row, self._key, self._name
+        )
+        check.run(record, submissions, messages, events)
+
+    def _submissions(self, submissions: tuple[SubmissionRecord, ...], events: Events) -> None:
+        rows = {row.hospital: row for row in self._row.submissions}
+        known = {self._plan.name_of(one.hospital): one for one in submissions}
+        if self._row.state != OPEN:
+            self._compare("hospitals that submitted", sorted(known), sorted(rows))
+        for name, one in known.items():
+            row = rows.get(name)
+            if row is None:
+                continue
+            sent = _transaction(events, "Submitted", self._key, one.hospital)
+            self._compare(f"{name}'s update hash", one.update_hash.hex(), row.update_sha256)
+            self._compare(f"{name}'s share root", one.share_root.hex(), row.share_root)
+            self._compare(f"{name}'s sample count", one.samples, row.samples)
+            self._compare(f"{name}'s transaction", sent, row.transaction)
+            if self._row.state == FINALISED:
+                self._compare(f"{name}'s weight", one.weight, row.weight or 0)
+            self._dealing(name, one)
+
+    def _dealing(self, name: str, record: SubmissionRecord) -> None:
+        """The hospital computes its commitments again from what lies in its own folder."""
+        hospital = self._parties[name]
+        if not isinstance(hospital, Hospital):
+            return
+        try:
+            dealing = hospital.dealing(self._key)
+        except (FlError, CryptoError, ValueError) as error:
+            self._compare(f"{name}'s own update", record.update_hash.hex(), str(error))
+            return
+        recomputed = dealing.update_hash.hex()
+        self._compare(f"{name}'s own update", record.update_hash.hex(), recomputed)
+        self._compare(f"{name}'s own shares", record.share_root.hex(), dealing.share_root.hex())
+
+    def _messages(
+        self, messages: Sequence[MessageRow], submissions: tuple[SubmissionRecord, ...]
+    ) -> None:
+        roots = {self._plan.name_of(one.hospital): one.share_root for one in submissions}
+        for message in messages:
+            what = f"{message.kind} of {message.sender}"
+            digest = sha256(message.body).hexdigest()
+            self._compare(what, message.body_sha256, digest)
+            if message.kind == SUBMISSION:
+                if message.sender in roots:
+                    self._compare(what, roots[message.sender].hex(), _root(message.body))
+            else:
+                self._compare(f"{what}, signature", "valid", self._signature(message))
+            if message.kind == REPORT:
+                self._evaluation(message)
+
+    def _evaluation(self, message: MessageRow) -> None:
+        """What a hospital reported, under its signature, against what is shown of it."""
+        kept = {row.hospital: row.confusion for row in self._row.evaluations}
+        try:
+            (reported,) = unpack(unpack(message.body, str, str, bytes, bytes)[2], list)
+        except FlError:
+            return  # Its signature was found to be wrong already.
+        shown = kept.get(message.sender, [])
+        self._compare(f"{message.sender}'s evaluation", str(reported), str(shown))
+
+    def _signature(self, message: MessageRow) -> str:
+        context = context_of(self._ledger, self._key)
+        try:
+            known = self._plan.hospital if message.kind == REPORT else self._plan.node
+            member = known(message.sender)
+            key = member.verifying_key
+            Statement.read(message.body, context, member.name, key, message.kind)
+        except (FlError, CryptoError) as error:
+            return str(error)
+        return "valid"
+
+    def _results(self, session: Session, record: AttemptRecord) -> None:
+        digest = record.result_hash or b""
+        stored = session.get(ResultRow, digest.hex())
+        found = sha256(stored.body).hexdigest() if stored else NOTHING
+        self._compare("result in the database", digest.hex(), found)
+        absent = {fault.party for fault in self._row.faults}
+        for name, party in self._parties.items():
+            if isinstance(party, Node):
+                copy = party.store.get(f"results/{digest.hex()}")
+                if copy is None and name in absent:
+                    continue  # It was named in this attempt for not being there.
+                held = NOTHING if copy is None else sha256(copy).hexdigest()
+                self._compare(f"{name}'s copy of the result", digest.hex(), held)
+
+    def _votes(self, events: Events) -> None:
+        rows = {row.node: row for row in self._row.votes}
+        votes = {self._plan.name_of(v.node): v for v in self._ledger.votes(self._key)}
+        self._compare("nodes that voted", sorted(votes), sorted(rows))
+        for name, vote in votes.items():
+            if (row := rows.get(name)) is not None:
+                sent = _transaction(events, "Voted", self._key, vote.node)
+                self._compare(f"{name}'s vote", vote.result_hash.hex(), row.result_sha256)
+                self._compare(f"{name}'s transaction", sent, row.transaction)
+
+    def _compare(self, what: str, expected: object, found: object) -> None:
+        self._report.compare(f"{self._name}, {what}", expected, found)
+
+
+def _transaction(events: Events, name: str, key: AttemptKey, account: str) -> str:
+    event = events.get((name, key, account))
+    return event.transaction if event else NOTHING
+
+
+def _root(body: bytes) -> str:
+    try:
+        return merkle_root(Submission.from_bytes(body).digests).hex()
+    except FlError as error:
+        return str(error)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()

@@ -1,0 +1,82 @@
+"""What the values of options may be; each reads a text or says what was expected."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+# With fewer, the sum of the others' updates would show an update to its neighbour.
+FEWEST_HOSPITALS = 3
+# As in fl/verdict.py: comparisons have room for no more.
+LARGEST_DENOMINATOR = 16
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """What reads a whole number in this range."""
+
+    def parse_whole(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} to {most}, got {text!r}"
+            )
+        return value
+
+    return parse_whole
+
+
+def real(most: float) -> Callable[[str], float]:
+    """What reads a number above 0, up to `most`."""
+
+    def parse_real(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0.0 < value <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a number above 0 and at most {most:g}, got {text!r}"
+            )
+        return value
+
+    return parse_real
+
+
+def hospitals(text: str) -> int | tuple[str, ...]:
+    """A number of hospitals, or at least three names between commas."""
+    if text.strip().isdecimal():
+        return int(text)
+    names = _names(text)
+    if len(names) < FEWEST_HOSPITALS:
+        raise argparse.ArgumentTypeError(
+            f"expected at least {FEWEST_HOSPITALS} hospitals, got {len(names)}: {text!r}"
+        )
+    return names
+
+
+def fraction(text: str) -> str:
+    """A fraction P/Q above 0, up to 1, with a denominator up to 16."""
+    numerator, slash, denominator = text.partition("/")
+    known = slash and numerator.isdecimal() and denominator.isdecimal()
+    if not known or not 1 <= int(numerator) <= int(denominator) <= LARGEST_DENOMINATOR:
+        raise argparse.ArgumentTypeError(
+            f"expected a fraction such as 1/2, with a denominator up to {LARGEST_DENOMINATOR}, "
+            f"got {text!r}"
+        )
+    return text
+
+
+def attackers(text: str) -> int | tuple[str, ...]:
+    """A number of attackers, or their names between commas."""
+    return whole(1, 1000)(text) if text.strip().lstrip("+-").isdecimal() else _names(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(f"expected different names between commas, got {text!r}")
+    return names
