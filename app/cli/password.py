@@ -25,7 +25,8 @@ def password(args: argparse.Namespace) -> int:
         if person is None:
             raise RequestError(
                 f"expected the name or e-mail address of one person, got {args.name}; "
-                "the administrator's page People lists everybody"
+                "the administrator's page People lists everybody. The first accounts are made when "
+                "the server starts: python3 run.py"
             )
         fresh = generate()
         accounts.set_password(person.id, fresh)

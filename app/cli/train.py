@@ -66,6 +66,7 @@ def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
     if simulation:
         attack = simulation.described
         yield f"Simulated attack by {', '.join(simulation.attackers)}. {attack.effect}"
+        yield "The model is for teaching: doctors keep the one that they have."
 
 
 def _request(args: argparse.Namespace) -> TrainingRequest:

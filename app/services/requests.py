@@ -44,10 +44,12 @@ class TrainingRequest:
     def from_json(cls, text: str) -> TrainingRequest:
         """The inverse of `to_json`. Raises RequestError."""
         try:
-            fields = json.loads(text)
-            for name in ("hospitals", "attackers"):
-                if isinstance(fields.get(name), list):
-                    fields[name] = tuple(fields[name])
+            fields = dict(json.loads(text))
+            fields["hospitals"], fields["attackers"] = (
+                tuple(given) if isinstance(given, list) else given
+                # What was stored before there were attackers names none.
+                for given in (fields["hospitals"], fields.get("attackers"))
+            )
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RequestError(f"expected a stored request for a training: {error}") from error

@@ -92,11 +92,12 @@ class Trainings:
             return session.scalars(query.order_by(TrainingRow.started_at)).first()
 
     def find_finished(self) -> str | None:
-        """The identifier of the latest finished training, or None."""
+        """The identifier of the latest finished training without simulated attackers, or None."""
         with self._database.transaction() as session:
             query = select(TrainingRow.id).filter_by(
                 state=FINISHED, deployment_id=self._federation.deployment
             )
+            query = query.where(TrainingRow.simulation.is_(None))
             return session.scalars(query.order_by(TrainingRow.ended_at.desc())).first()
 
     def run(

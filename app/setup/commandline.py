@@ -24,7 +24,7 @@ ATTACKS = (
 DEFAULT_SEED = 7
 DIABETES_HOSPITALS = (4, 10)
 EXPERIMENTS = ("poisoning",)
-SEEDS, QUICK_SEEDS, MOST_SEEDS = 5, 2, 100
+SEEDS, QUICK_SEEDS, MOST_SEEDS = 5, 3, 100
 _TEST_FLAGS = ("--slow", "--slow-only", "-h", "--help")
 
 _DESCRIPTION = """\

@@ -55,6 +55,8 @@ def _panel(panel: Axes, results: Results) -> None:
             linewidth=1,
             label=TITLES[defence],
         )
+    # Few seeds have intervals far beyond what a share can be; they are cut at the frame.
+    panel.set_xlim(0, 100)
     metric = "accuracy" if scenario.metric == "accuracy" else "balanced accuracy"
     panel.set_yticks(range(len(attacks)), ["no attack", *scenario.attacks])
     panel.invert_yaxis()

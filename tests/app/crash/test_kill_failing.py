@@ -32,6 +32,7 @@ def check_failed(found: Remains, reason: str, attempts: int, undisturbed: Undist
     assert [one.number for one in found.attempts if one.round == 1] == [*range(1, attempts + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kill",
     [

@@ -57,6 +57,7 @@ def test_killed_while_the_installation_is_made(install: Install, undisturbed: Un
         check_finished(found, undisturbed.upto(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_when_the_training_ends(
     install: Install, undisturbed: Undisturbed, after: bool

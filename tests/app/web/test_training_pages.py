@@ -141,7 +141,7 @@ def test_range_and_norm_decide_where_too_few_rows_are(alice: Browser, site: Site
     bits = reviewed.FINE
     made.note(1, reviewed.update({name: reviewed.Finding(bits) for name in HOSPITALS}))
     verdicts = section(alice.get(f"/admin/trainings/{made.identifier}").text, "verdicts-title")
-    assert "too few donated rows of two classes to judge by" in row(verdicts, "Cleveland")
+    assert "too few donated rows of two classes were left to judge by" in row(verdicts, "Cleveland")
     assert "so range and norm decided alone" in text(verdicts)
 
 

@@ -110,6 +110,7 @@ def test_two_crash_before_the_agreement_and_nothing_is_opened(
     assert federation.ledger.training(TRAINING).statistics is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["release", "vote"])
 def test_two_crash_after_the_agreement(federate: Federate, step: str) -> None:
     federation = federate()
@@ -122,6 +123,7 @@ def test_two_crash_after_the_agreement(federate: Federate, step: str) -> None:
     assert federation.ledger.round(TRAINING, 1).attempts == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "lie", "reason"),
     [

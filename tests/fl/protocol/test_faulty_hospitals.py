@@ -120,6 +120,7 @@ def check_refused(federation: Federation, number: int) -> None:
     assert (record.verdict, record.weight) == (Verdict.REFUSED, 0)
 
 
+@pytest.mark.slow
 def test_an_inconsistent_dealer_is_refused(federate: Federate) -> None:
     federation = run_with(federate, Inconsistent, rounds=3)
     for number in (FIRST, SECOND, THIRD):

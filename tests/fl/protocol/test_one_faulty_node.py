@@ -56,6 +56,7 @@ def test_a_node_that_crashes_at_a_step_is_named(federate: Federate, fault: Fault
         assert standings == [None, left_out, Standing.WITHHELD, left_out]
 
 
+@pytest.mark.slow
 def test_a_node_that_is_never_there_is_named_in_every_round(federate: Federate) -> None:
     federation = federate()
     steps = (*STEPS, "keep")
@@ -158,6 +159,7 @@ class Liar:
         return alters(change)
 
 
+@pytest.mark.slow
 def test_a_node_that_lies_about_the_sum_or_the_result_is_named(federate: Federate) -> None:
     federation = federate(rounds=7)
     liar = Liar(federation)
@@ -186,6 +188,7 @@ def test_a_node_that_lies_about_the_sum_or_the_result_is_named(federate: Federat
     assert federation.faults(attempt_key(7)) == {}
 
 
+@pytest.mark.slow
 def test_a_node_that_signs_another_set_or_withholds_its_nonce_is_named(federate: Federate) -> None:
     federation = federate(rounds=3)
     liar = Liar(federation)
@@ -223,6 +226,7 @@ def test_a_node_that_lies_in_the_check_about_many_is_left_out(federate: Federate
     assert federation.disputes() == set()
 
 
+@pytest.mark.slow
 def test_a_hospital_in_dispute_with_one_node_sits_out_and_the_pair_is_on_the_ledger(
     federate: Federate,
 ) -> None:

@@ -36,6 +36,7 @@ def test_every_step_asked_twice_answers_the_same_and_counts_once(federate: Feder
         assert counts[name] == 2, name
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_sent_again_long_after(federate: Federate) -> None:
     """Shares and seats are erased by then; what was said stays said."""
     federation = federate()

@@ -253,6 +253,7 @@ def without_accounts(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 def test_a_node_s_view_has_the_same_shape_whatever_the_updates(federate: Federate) -> None:
     views, folders, models = [], [], []
     for faulty in ({}, {"Hungary": Chosen, "Cleveland": Chosen}):
