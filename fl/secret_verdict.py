@@ -87,7 +87,9 @@ def verdicts(
     balanced = yield from open_shares(session, sum_last(reached[0]))
     median = int(np.sort(balanced)[half(models) - 1])
     # What exceeds the median, which is public by now: the maximum of both and no more.
-    excess = yield from open_shares(session, sum_last(reached[1][:, median:]))
+    excess = np.zeros(models, dtype=np.uint64)
+    if median < steps.size:
+        excess = yield from open_shares(session, sum_last(reached[1][:, median:]))
     return [
         (bool(a), int(b), median + int(e))
         for a, b, e in zip(accepted, balanced, excess, strict=True)

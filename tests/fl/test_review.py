@@ -415,3 +415,44 @@ def test_too_few_rows_leave_range_and_norm_to_decide(honest: NDArray[np.int64]) 
     assert found.classes == 0
     assert {one.accepted for one in found.findings.values()} == {None}
     assert review(honest, []).classes == 0
+
+
+def labelled_by(parameters: NDArray[np.float64], rows: Rows) -> Rows:
+    """The rows with the labels that a model gives them."""
+    logits = predictions(parameters, rows)
+    return Rows(rows.inputs, (logits[1] > logits[0]).astype(np.int64))
+
+
+def test_a_slice_with_flipped_labels_is_set_aside_and_moves_no_verdict() -> None:
+    generator = np.random.Generator(np.random.PCG64(6))
+    model = generator.normal(size=LENGTH) * 0.4
+    fixed = np.rint(unflatten_round(model) * SCALE) / SCALE
+    vectors = np.stack([clipped(generator.normal(size=LENGTH), 0.3) for _ in NAMES])
+    vectors[3] = clipped(-fixed)  # as poisoned as the bound lets it be
+    moved = [fixed + vector / SCALE for vector in vectors]
+    clear = [clear_of_ties(random_rows(generator, 48), [fixed, *moved]) for _ in NAMES]
+    honest = [labelled_by(fixed, one) for one in clear]
+    tainted = [Rows(honest[0].inputs, 1 - honest[0].labels), *honest[1:]]
+    before = review(vectors, honest, model=fixed)
+    after = review(vectors, tainted, model=fixed)
+    assert (before.flagged, after.flagged) == ((), (NAMES[0],))
+    accepted = [[one.accepted for one in seen.findings.values()] for seen in (before, after)]
+    assert accepted[0] == accepted[1]
+    assert accepted[0][:3] == [True] * 3
+
+
+def unflatten_round(model: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The model as single precision holds it."""
+    return flatten(SPEC, unflatten(SPEC, model))
+
+
+@pytest.mark.parametrize("first_round", [True, False])
+def test_a_single_update_that_holds_is_judged_against_the_global_model(
+    honest: NDArray[np.int64], slices: list[Rows], first_round: bool
+) -> None:
+    vectors = honest.copy()
+    vectors[1:] = 0
+    vectors[1:, 0] = R + 1
+    found = review(vectors, slices, first_round=first_round).findings
+    assert found[NAMES[0]].accepted is not None
+    assert [found[name] for name in NAMES[1:]] == [Finding(Bits.IN_RANGE)] * 3
