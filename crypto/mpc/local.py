@@ -36,13 +36,12 @@ def negated(values: Words) -> Words:
 
 def times(a: Words, b: Words) -> Words:
     """Products entry by entry; of two sharings of degree 1, a sharing of degree 2."""
-    flat = F61.multiply(np.ascontiguousarray(a).ravel(), np.ascontiguousarray(b).ravel())
-    return flat.reshape(a.shape)
+    return F61.multiply(_flat(a), _flat(b)).reshape(a.shape)
 
 
 def sum_last(values: Words) -> Words:
     """The sums over the last axis, which is gone from the result."""
-    rows = np.ascontiguousarray(np.moveaxis(values, -1, 0)).reshape(values.shape[-1], -1)
+    rows = _flat(np.moveaxis(values, -1, 0)).reshape(values.shape[-1], -1)
     total = F61.combine(rows, np.ones(values.shape[-1], dtype=np.uint64))
     return total.reshape(values.shape[:-1])
 
@@ -50,3 +49,9 @@ def sum_last(values: Words) -> Words:
 def total(values: Words) -> Words:
     """The sum of all entries, shape (1,)."""
     return sum_last(values.reshape(1, -1))
+
+
+def _flat(values: Words) -> Words:
+    """The values as one contiguous vector that compiled loops take: a broadcast one is copied."""
+    flat = np.ascontiguousarray(values).ravel()
+    return flat if flat.flags.writeable else flat.copy()
