@@ -59,8 +59,9 @@ class Plan:
     """Everything that a training's result depends on, and its parties.
 
     `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
-    to pool what they know. Without a `review` updates are summed untested. Raises PlanError when
-    the parts do not fit each other.
+    to pool what they know. Without a `review` updates are summed untested. `batched` would say that
+    hospitals train together as one computation, as in experiments; a recorded training never does.
+    Raises PlanError when the parts do not fit each other.
     """
 
     task: str
@@ -75,6 +76,7 @@ class Plan:
     threshold: int = 1
     colluding: int = 1
     review: Review | None = None
+    batched: bool = False
 
     def __post_init__(self) -> None:
         names = [member.name for member in (*self.hospitals, *self.nodes)]
@@ -87,6 +89,8 @@ class Plan:
             )
         if len(self.nodes) < 2 * self.threshold + 1:
             raise PlanError(f"expected at least {2 * self.threshold + 1} nodes, got {len(names)}")
+        if self.batched:
+            raise PlanError("expected hospitals that train one by one; batches are for experiments")
         if self.rounds < 1:
             raise PlanError(f"expected at least 1 round, got {self.rounds}")
         if not 0 < self.local.norm_bound <= LARGEST_NORM_BOUND:

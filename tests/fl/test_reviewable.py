@@ -70,3 +70,9 @@ def test_what_cannot_be_evaluated_in_range_is_refused_before_the_attempt() -> No
     huge = {name: array * 1e6 for name, array in initial_parameters(plan.spec, 7).items()}
     with pytest.raises(RoundFailed, match="the review cannot evaluate updates of this model"):
         check_in_range(plan, model_bytes("mlp", huge), round(1.5 * SCALE))
+
+
+def test_a_recorded_training_says_that_hospitals_train_one_by_one() -> None:
+    assert '"batched":false' in make_plan().to_json()
+    with pytest.raises(PlanError, match="one by one"):
+        make_plan(batched=True)
