@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
@@ -30,6 +31,8 @@ class View:
 
 
 VIEWS = [View(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+# Both widths and both schemes every time; the other two combinations among the long tests.
+WAYS = [VIEWS[0], VIEWS[3], *(pytest.param(view, marks=pytest.mark.slow) for view in VIEWS[1:3])]
 
 
 @dataclass

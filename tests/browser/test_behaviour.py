@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
-from tests.browser.person import LONG, VIEWS, Person, View
+from tests.browser.person import LONG, VIEWS, WAYS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 
@@ -68,7 +68,7 @@ def altered_model(site: Site, trained: str) -> Iterator[str]:
         database.commit()
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("view", WAYS, ids=str)
 def test_altered_model_is_refused(
     view: View, altered_model: str, arrive: Callable[..., Person]
 ) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from app import create_app
 from config import Settings
 from tests.browser.conftest import Site
-from tests.browser.person import VIEWS, Person, View
+from tests.browser.person import WAYS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 
@@ -59,7 +59,7 @@ def test_every_page_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert served == NO_PAGES.union(*PAGES.values())
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("view", WAYS, ids=str)
 @pytest.mark.parametrize("role", PAGES, ids=str)
 def test_pages_are_good(
     role: str | None, view: View, trained: str, arrive: Callable[..., Person]
@@ -71,7 +71,7 @@ def test_pages_are_good(
         assert person.page.locator("h1").count() == 1
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("view", WAYS, ids=str)
 def test_pages_of_an_attacked_training_are_good(
     view: View, attacked: str, arrive: Callable[..., Person]
 ) -> None:
@@ -84,7 +84,7 @@ def test_pages_of_an_attacked_training_are_good(
     ada.require_good_page()
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("view", WAYS, ids=str)
 @pytest.mark.parametrize(("role", "path"), [(None, "/nothing"), ("doctor", "/admin/")])
 def test_errors_are_pages(
     role: str | None, path: str, view: View, arrive: Callable[..., Person]

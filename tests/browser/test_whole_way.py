@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
-from tests.browser.person import LONG, VIEWS, Person, View
+from tests.browser.person import LONG, WAYS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 
@@ -17,7 +17,6 @@ PASSWORD = "quiet river under seven bridges"
 
 
 # Two ways show both widths and both themes; the other two crossings are for the long tests.
-WAYS = [VIEWS[0], VIEWS[3], *(pytest.param(view, marks=pytest.mark.slow) for view in VIEWS[1:3])]
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)
