@@ -173,6 +173,7 @@ def is_finished(installation: Installation, training: str) -> bool:
         return session.get_one(TrainingRow, training).state == "finished"
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_leave_leaves_the_training_to_the_next(
     repository: Path, installation: Installation
 ) -> None:
@@ -192,6 +193,7 @@ def test_a_worker_that_is_told_to_leave_leaves_the_training_to_the_next(
     assert installation.differences() == []
 
 
+@pytest.mark.slow
 def test_the_worker_outlives_the_chain(
     repository: Path, tmp_path: Path, trained: Mapping[str, Any]
 ) -> None:
@@ -243,6 +245,7 @@ def test_the_view_tells_where_everybody_is_and_what_it_cost(
     assert [h["name"] for h in one["hospitals"]] == [p["name"] for p in training["parties"][:4]]
 
 
+@pytest.mark.slow
 def test_nobody_claims_while_a_command_trains(repository: Path, installation: Installation) -> None:
     first = installation.jobs.submit(TrainingRequest(task="lung"), None).id
     with FileLock(installation.folder / TRAINING_LOCK) as lock:

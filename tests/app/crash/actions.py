@@ -28,7 +28,7 @@ from app.stores.party_files import PartyFiles
 from app.stores.rounds import Rounds
 from contracts.chain import NOTICE
 from contracts.interface import Interface
-from contracts.records import AttemptKey
+from contracts.records import DONATION, AttemptKey
 from contracts.sender import Sender
 from fl.engines.in_process import InProcess
 from fl.errors import StepRefused
@@ -205,7 +205,7 @@ def break_parties(broken: dict[str, str]) -> None:
     ask = Party.ask
 
     def refuse(party: Party, step: str, key: AttemptKey, message: bytes) -> bytes:
-        if key.round and broken.get(party.name) == step:
+        if key.round not in (0, DONATION) and broken.get(party.name) == step:
             raise StepRefused(f"{party.name} is broken")
         return ask(party, step, key, message)
 

@@ -30,6 +30,7 @@ def test_a_trainer_that_loses_its_chain_goes_on_later(
         check_finished(found, undisturbed.upto(1))
 
 
+@pytest.mark.slow
 def test_trainer_and_chain_killed_together(install: Install, undisturbed: Undisturbed) -> None:
     installation = install(Course(), own_chain=True)
     for name in ("0/submit/sends submit#2", "1/check/sends reveal", "1/vote/sends vote#2"):

@@ -54,6 +54,7 @@ def test_a_locked_round_is_never_tried_again(
         check_failed(found, "no node could decode the sum", 1, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_failed_attempt_that_was_killed_is_followed_by_a_fresh_one(
     install: Install, undisturbed: Undisturbed
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_failed_attempt_that_was_killed_is_followed_by_a_fresh_one(
         assert named == ["Node 2", "Node 3"]
 
 
+@pytest.mark.slow
 def test_kills_buy_no_third_attempt(install: Install, undisturbed: Undisturbed) -> None:
     installation = install(Course(broken=NO_SEATS))
     assert installation.live("1/open/sends fail", after=True) is None
