@@ -13,9 +13,13 @@ from typing import Any
 from contracts.records import (
     NOTHING_OPENED,
     AgreedSet,
+    AttemptRecord,
     Dispute,
     Figure,
+    JoinRecord,
+    Standing,
     SubmissionRecord,
+    TrainingRecord,
 )
 from crypto.fixedpoint import SCALE
 from crypto.vss import MISSING, Answer, Judgement, judge
@@ -139,6 +143,17 @@ def judge_attempt(
         reason=reason,
     )
     return Verdicts(agreed, refused, sharing.left_out, rejected, findings, flagged)
+
+
+def judged_nodes(plan: Plan, joins: Sequence[JoinRecord]) -> list[str]:
+    """The nodes that the judgement is about: also those that the published set leaves out."""
+    judged = (Standing.IN, Standing.LEFT_OUT)
+    return [plan.name_of(join.node) for join in joins if join.standing in judged]
+
+
+def norm_bound_of(plan: Plan, record: AttemptRecord | TrainingRecord) -> int:
+    """The norm bound that the ledger's record holds, or the configured one, in units of 2^-16."""
+    return record.norm_bound or starting_bound(plan)
 
 
 def starting_bound(plan: Plan) -> int:

@@ -17,8 +17,9 @@ from fl.agreement import (
     Verdicts,
     judge_attempt,
     judge_sharing,
+    judged_nodes,
+    norm_bound_of,
     pack_set,
-    starting_bound,
 )
 from fl.errors import MessageError, PartyFailed, RoundFailed
 from fl.examination import REVIEW, Examination
@@ -313,10 +314,7 @@ class Attempt(Examination):
         )
 
     def _judged(self) -> list[str]:
-        """The nodes that the judgement is about: also those that the published set leaves out."""
-        judged = (Standing.IN, Standing.LEFT_OUT)
-        joins = self.ledger.joins(self.key)
-        return [self.plan.name_of(join.node) for join in joins if join.standing in judged]
+        return judged_nodes(self.plan, self.ledger.joins(self.key))
 
     def _sums(self, verdicts: Verdicts) -> bool:
         """Whether a sum is opened: not of slices, nor when too few updates were accepted."""
@@ -345,11 +343,11 @@ class Attempt(Examination):
 
     def _next_bound(self) -> int:
         """The norm bound of the next attempt, in units of 2^-16."""
-        return self.ledger.training(self.key.training).norm_bound or starting_bound(self.plan)
+        return norm_bound_of(self.plan, self.ledger.training(self.key.training))
 
     def _norm_bound(self) -> int:
         """The norm bound that this attempt began with, in units of 2^-16."""
-        return self.ledger.attempt(self.key).norm_bound or starting_bound(self.plan)
+        return norm_bound_of(self.plan, self.ledger.attempt(self.key))
 
     def _statistics(self) -> bytes:
         digest = self.ledger.training(self.key.training).statistics

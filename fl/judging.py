@@ -19,7 +19,7 @@ from contracts.records import (
 )
 from crypto.vss import Answer
 from fl.aggregates import Aggregate, aggregate_for, result_digest
-from fl.agreement import Sharing, judge_attempt, judge_sharing, starting_bound
+from fl.agreement import Sharing, judge_attempt, judge_sharing, judged_nodes, norm_bound_of
 from fl.custody import Custody
 from fl.errors import MessageError, StepRefused
 from fl.examiner import Examiner
@@ -77,10 +77,7 @@ class Judging(Party):
         return [self.plan.name_of(join.node) for join in joins if join.standing == Standing.IN]
 
     def _judged(self, key: AttemptKey) -> list[str]:
-        """The nodes that the judgement is about: also those that the published set leaves out."""
-        judged = (Standing.IN, Standing.LEFT_OUT)
-        joins = self.ledger.joins(key)
-        return [self.plan.name_of(join.node) for join in joins if join.standing in judged]
+        return judged_nodes(self.plan, self.ledger.joins(key))
 
     def _statements(
         self, key: AttemptKey, carried: Sequence[bytes], purpose: str, active: Sequence[str]
@@ -112,7 +109,7 @@ class Judging(Party):
         return self.ledger.attempt(key).model_in == initial
 
     def _norm_bound(self, key: AttemptKey) -> int:
-        return self.ledger.attempt(key).norm_bound or starting_bound(self.plan)
+        return norm_bound_of(self.plan, self.ledger.attempt(key))
 
     def _judgement(
         self, key: AttemptKey, carried: Sequence[bytes], outcomes: Sequence[bytes]
