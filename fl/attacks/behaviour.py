@@ -94,10 +94,5 @@ class Behaviour:
         changed = self.update(delta, scene)
         return clip(changed, scene.norm_bound) if self.clips else changed
 
-    @property
-    def poisons_rows(self) -> bool:
-        """Whether it trains on other rows than its own."""
-        return self.rows is not _same_rows
-
 
 HONEST = Behaviour()

@@ -50,8 +50,7 @@ class _Replay:
         behaviour = self.behaviours.get(name, HONEST)
         scene = self._scene(name, number, parameters, bound)
         rows = behaviour.rows(*self.rows[name], scene)
-        delta = behaviour.update(self._trained(name, number, parameters, rows), scene)
-        return clip(delta, bound) if behaviour.clips else delta
+        return behaviour.sent_update(self._trained(name, number, parameters, rows), scene)
 
     def _trained(self, name: str, number: int, parameters: Parameters, rows: Rows) -> Vector:
         """A trained difference, not yet cut to the round's bound."""

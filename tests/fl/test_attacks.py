@@ -126,7 +126,7 @@ def test_a_tainted_slice_is_flipped_and_its_donor_trains_honestly() -> None:
     behaviour = get_attack("tainted-slice").behaviour
     assert behaviour.donated(x, y, SCENE)[1].tolist() == (1 - y).tolist()
     assert behaviour.rows(x, y, SCENE)[1] is y
-    assert not behaviour.poisons_rows
+    assert behaviour.rows is HONEST.rows
     assert behaviour.sent_update(DELTA, SCENE) is DELTA
 
 
@@ -144,7 +144,7 @@ def test_the_backdoor_stamps_half_of_the_rows_and_aims_them() -> None:
 
 def test_boosts_are_shared_by_those_who_work_together() -> None:
     behaviour = get_attack("model-replacement").behaviour
-    assert behaviour.poisons_rows
+    assert behaviour.rows is not HONEST.rows
     np.testing.assert_allclose(behaviour.update(DELTA, SCENE), 4 * DELTA)
     pair = replace(SCENE, attackers=("A", "B"))
     np.testing.assert_allclose(behaviour.update(DELTA, pair), 2 * DELTA)
