@@ -27,6 +27,8 @@ class Rpc:
             # A proxy of the environment could not reach this machine's own ports.
             options["proxies"] = {"http": ""}
         self._session = Session()
+        # Looking for proxies in the environment takes a third of a short request's time.
+        self._session.trust_env = "proxies" not in options
         # A request is repeated by whoever knows that it may be, never by the transport.
         self._provider = HTTPProvider(
             url, options, self._session, exception_retry_configuration=None

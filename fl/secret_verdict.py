@@ -19,8 +19,10 @@ from fl.verdict import (
     Ruler,
     first_round_quorum,
     half,
+    lead,
     slice_ruler,
     step_thresholds,
+    steps_allowed,
 )
 
 
@@ -66,7 +68,7 @@ def verdicts(
     own = _balanced(counts.right[:-1], known)
     of_global = _balanced(np.broadcast_to(counts.right[-1], counts.right[:-1].shape), known)
     models = len(own)
-    needed = plus(scaled(own, rule.denominator), -known.offset)
+    needed = F61.add(scaled(own, rule.denominator), constant(lead(known, rule)))
     against = scaled(np.concatenate([own, of_global]), rule.numerator)
     pairs = F61.subtract(
         np.repeat(needed, models), np.tile(against[:models], models)
@@ -90,9 +92,10 @@ def verdicts(
     excess = np.zeros(models, dtype=np.uint64)
     if median < steps.size:
         excess = yield from open_shares(session, sum_last(reached[1][:, median:]))
+    fewer = steps_allowed(known, rule)
     return [
-        (bool(a), int(b), median + int(e))
-        for a, b, e in zip(accepted, balanced, excess, strict=True)
+        (bool(a), int(b), max(median + int(e) - f, 0))
+        for a, b, e, f in zip(accepted, balanced, excess, fewer, strict=True)
     ]
 
 

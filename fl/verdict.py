@@ -4,8 +4,11 @@ Model i is tested on every kept slice but its own hospital's. With n_ic rows of 
 of them right, and C classes, its balanced accuracy is B_i = sum_c ceil(2^32 / (C n_ic)) r_ic, in
 units of 2^-32, rounded up so that a perfect model has at least 1. B_g is the current global model's
 on the same rows. With ref = max(median_j B_j, B_g) and a fraction p / q, the model is accepted when
-B_i >= 1/C + p/q (ref - 1/C). Multiplied out, with y_i = q B_i - (q - p) 2^32 / C rounded down:
-at least ceil(n/2) of the n models have p B_j <= y_i, and p B_g <= y_i. Ties accept.
+B_i >= 1/C + p/q (ref_i - 1/C), where ref_i is ref, or less where few rows speak: with fewer than 16
+of some class a fair model misses the mark by chance, and ref_i = ref - a_i with three times the
+standard deviation of a guesser's B on these rows, a_i = 3 sqrt(sum_c 1 / (4 n_ic)) / C. Multiplied
+out, with y_i = q B_i - (q - p) 2^32 / C + p a_i: at least ceil(n/2) of the n models have
+p B_j <= y_i, and p B_g <= y_i. Ties accept.
 
 Counts are arrays of int64: (slices, classes) for one model, (models, slices, classes) for several.
 The encrypted review computes the same from shares with the constants of `ruler` and `slice_ruler`.
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import isqrt
 
 import numpy as np
@@ -23,7 +27,7 @@ from numpy.typing import NDArray
 from fl.errors import VerdictError
 
 UNIT = 1 << 32
-LARGEST_DENOMINATOR = 16  # q B_i stays below 2^37, so that a comparison has room for the difference
+LARGEST_DENOMINATOR = 16  # y_i stays below 2^37, so that a comparison has room for the difference
 NOBODY = -1  # the owner index of a model whose hospital donated no slice
 
 Counts = NDArray[np.int64]
@@ -34,14 +38,18 @@ class Rule:
     """What the verdict is decided by, part of a training's plan.
 
     `numerator / denominator` is the share of the reference's lead over chance that a model must
-    reach; a class with fewer than `fewest_rows` rows for any model counts for none; what is opened
-    of a balanced accuracy is rounded down to 1 / `steps`. Raises VerdictError outside the ranges.
+    reach; a class with fewer than `fewest_rows` rows for any model counts for none; a model tested
+    on fewer than `thin_rows` of some class is held to a reference that is lower by so many standard
+    `deviations`; what is opened of a balanced accuracy is rounded down to 1 / `steps`. Raises
+    VerdictError outside the ranges.
     """
 
     numerator: int = 1
     denominator: int = 2
     fewest_rows: int = 8
     steps: int = 20
+    thin_rows: int = 16
+    deviations: int = 3
 
     def __post_init__(self) -> None:
         if not 0 < self.numerator <= self.denominator <= LARGEST_DENOMINATOR:
@@ -53,6 +61,11 @@ class Rule:
             raise VerdictError(
                 "expected fewest rows from 1 and steps from 1 to 100; "
                 f"got {self.fewest_rows} and {self.steps}"
+            )
+        if self.thin_rows < 0 or self.deviations < 0:
+            raise VerdictError(
+                "expected thin rows and deviations from 0; "
+                f"got {self.thin_rows} and {self.deviations}"
             )
 
 
@@ -75,13 +88,14 @@ class Ruler:
 
     `coefficients` int64 (models, classes) are ceil(2^32 / (C n_ic)), 0 for a class that is left
     out; `tested` bool (models, slices) says which slices count for which model; `classes` are the
-    C that remain. Under two, nothing is decided here: `decides` is false.
+    C that remain. Under two, nothing is decided here: `decides` is false. `allowances` int64
+    (models,) are what each model's reference is lowered by, in units of 2^-32.
     """
 
     coefficients: Counts
     tested: NDArray[np.bool_]
     classes: tuple[int, ...]
-    offset: int
+    allowances: NDArray[np.int64]
 
     @property
     def decides(self) -> bool:
@@ -94,7 +108,8 @@ class Verdict:
     """The verdict on one model.
 
     `balanced` and `reference` are what is opened: balanced accuracy and max(median, B_g), rounded
-    down to the rule's steps; `exact` is B_i in units of 2^-32, which only a simulation may look at.
+    down to the rule's steps, the latter less the allowance's whole steps; `exact` is B_i in units
+    of 2^-32, which only a simulation may look at.
     All three are None where too few classes remained.
     """
 
@@ -145,13 +160,15 @@ def _verdicts(
     median = sorted(own.tolist())[half(len(own)) - 1]
     steps = step_thresholds(rule)
     verdicts = []
-    for mine, other in zip(own.tolist(), of_global.tolist(), strict=True):
+    needed = required(own, known, rule)
+    fewer = steps_allowed(known, rule)
+    for index, (mine, other) in enumerate(zip(own.tolist(), of_global.tolist(), strict=True)):
         reference = max(median, other)
         verdicts.append(
             Verdict(
-                rule.numerator * reference <= required(mine, known.offset, rule),
+                bool(rule.numerator * reference <= needed[index]),
                 steps_reached(mine, steps),
-                steps_reached(reference, steps),
+                max(steps_reached(reference, steps) - fewer[index], 0),
                 mine,
             )
         )
@@ -163,9 +180,20 @@ def half(models: int) -> int:
     return (models + 1) // 2
 
 
-def required(own: int, offset: int, rule: Rule) -> int:
-    """y_i = q B_i - (q - p) 2^32 / C, the last term rounded down: p ref may not exceed it."""
-    return rule.denominator * own - offset
+def required(own: Counts, known: Ruler, rule: Rule) -> Counts:
+    """y_i of each B_i, int64 (models,): p ref may not exceed it."""
+    return rule.denominator * own + lead(known, rule)
+
+
+def lead(known: Ruler, rule: Rule) -> Counts:
+    """y_i - q B_i, int64 (models,): p a_i - (q - p) 2^32 / C, that term rounded down."""
+    chance = (rule.denominator - rule.numerator) * UNIT // len(known.classes)
+    return rule.numerator * known.allowances - chance
+
+
+def steps_allowed(known: Ruler, rule: Rule) -> list[int]:
+    """The allowances in whole steps: what an opened reference is lowered by."""
+    return [int(allowance) * rule.steps // UNIT for allowance in known.allowances]
 
 
 def step_thresholds(rule: Rule) -> tuple[int, ...]:
@@ -246,8 +274,18 @@ def ruler(sizes: Counts, flagged: Sequence[int], owners: Sequence[int], rule: Ru
     coefficients = np.zeros_like(rows)
     for label in classes:
         coefficients[:, label] = [_ceil_divide(UNIT, len(classes) * n) for n in rows[:, label]]
-    offset = (rule.denominator - rule.numerator) * UNIT // max(len(classes), 1)
-    return Ruler(coefficients, tested, classes, offset)
+    allowances = [_allowance([int(one[label]) for label in classes], rule) for one in rows]
+    return Ruler(coefficients, tested, classes, np.array(allowances, dtype=np.int64))
+
+
+def _allowance(rows: Sequence[int], rule: Rule) -> int:
+    """a_i from the rows of each class that counts, rounded down; at most what is above chance."""
+    classes = len(rows)
+    if not rows or min(rows) >= rule.thin_rows:
+        return 0
+    guesses = sum(Fraction(1, 4 * count) for count in rows)
+    variance = Fraction(rule.deviations * UNIT, classes) ** 2 * guesses
+    return min(isqrt(int(variance)), UNIT - _ceil_divide(UNIT, classes))
 
 
 def balanced(known: Ruler, right: Counts) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from fl.training import accuracy, balanced_accuracy
 NONE = "none"
 REVIEW, FEDAVG, ORACLE = "review", "fedavg", "oracle"
 MAIN_ATTACKS = ("label-flip", "targeted-flip", "model-replacement")
+TAINTED = "tainted-slice"
 COMPARED = (REVIEW, FEDAVG, ORACLE)
 ALL_DEFENCES = (REVIEW, FEDAVG, *DEFENCES)
 TITLES = {

@@ -17,6 +17,7 @@ from fl.experiments.poisoning import (
     NONE,
     ORACLE,
     REVIEW,
+    TAINTED,
     TITLES,
     Results,
     Scenario,
@@ -35,7 +36,7 @@ from fl.experiments.report import Grid, Report
 
 NAME = "poisoning"
 TITLE = "Poisoned updates against the encrypted review and published defences"
-QUICK_ATTACKS = (*MAIN_ATTACKS, "backdoor")
+QUICK_ATTACKS = (*MAIN_ATTACKS, "backdoor", TAINTED)
 # Attacks of which fewer than this share is left out are listed as getting through.
 CAUGHT = 0.98
 

@@ -13,6 +13,7 @@ from fl.experiments.poisoning import (
     NONE,
     ORACLE,
     REVIEW,
+    TAINTED,
     Results,
     Run,
     Scenario,
@@ -54,7 +55,8 @@ def targets_of(results: Results) -> list[Target]:
     if results.scenario.key == "heart":
         caught = min(left_out(results, attack, poisoned).mean for attack in attacks)
         rejected = _at_least(results.scenario, "poisoned updates rejected", caught, 0.98)
-        return [rejected, *_harmless(results, attacks, 0.05, 0.005, 0.005)]
+        harmless = _harmless(results, attacks, 0.05, 0.005, 0.005)
+        return [rejected, *harmless, *_tainted(results)]
     if results.scenario.key == "diabetes-3":
         return _harmless(results, attacks, 0.15, 0.01, 0.025)
     return [_survived(results, attacks)]
@@ -73,6 +75,20 @@ def _harmless(
         _at_most(scenario, "honest updates rejected", rejected, honest_out),
         _no_further(scenario, f"{metric} to the oracle's", to_oracle, oracle),
         _no_further(scenario, f"without attack, {metric} to FedAvg's", to_fedavg, fedavg),
+    ]
+
+
+def _tainted(results: Results) -> list[Target]:
+    """Donated rows with flipped labels are set aside and take no honest hospital with them."""
+    scenario, runs = results.scenario, results.runs.get((TAINTED, REVIEW), {})
+    flagged = [run.flagged[1] / scenario.rounds for seed in runs.values() for run in seed]
+    if not flagged:
+        return []
+    more = left_out(results, TAINTED, honest).mean - left_out(results, NONE, honest).mean
+    text = f"{scenario.title}: honest updates rejected beside a tainted slice, at most 1 point more"
+    return [
+        _at_least(scenario, "tainted slices set aside", fmean(flagged), 1.0),
+        Target(text, f"{100 * more:+.1f} points", more <= 0.01),
     ]
 
 

@@ -92,6 +92,10 @@ ATTACKED = DOCUMENT | {
 }
 
 
+def slow(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def check(value: Any, form: Any, where: str = "document") -> None:
     """Compare a value with a form strictly: no key more or less, no bool for an int."""
     if isinstance(form, dict):
@@ -211,6 +215,7 @@ def test_progress_goes_to_standard_error(trained: dict[str, Any], trained_folder
     assert sum(line.startswith("round 1/1") for line in lines) == len(STEPS)
 
 
+@pytest.mark.slow
 def test_without_json_there_are_tables_and_another_seed_gives_another_model(
     repository: Path, tmp_path: Path, trained: dict[str, Any]
 ) -> None:
@@ -251,6 +256,7 @@ def test_a_second_training_at_once_is_refused(repository: Path, tmp_path: Path) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_of_two_trainings_that_meet_one_is_refused_and_the_seed_decides_the_other(
     repository: Path, tmp_path: Path, trained: dict[str, Any]
 ) -> None:
@@ -269,13 +275,14 @@ def test_of_two_trainings_that_meet_one_is_refused_and_the_seed_decides_the_othe
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (("train", "--hospitals", "Cleveland,Hungary,Zurich"), 1, "got Zurich"),
         (("train", "--hospitals", "Cleveland,Hungary"), 2, "at least 3 hospitals"),
         (("train", "--rounds", "0"), 2, "whole number from 1"),
         (("train", "--task", "lung"), 2, "invalid choice: 'lung'"),
-        (("train", "--attack", "alie", "--attackers", "5"), 1, "expected 1 to 4 attackers, got 5"),
-        (("train", "--attack", "alie", "--attackers", "Zurich"), 1, "got Zurich"),
         (("train", "--rounds", "51"), 1, "expected at most 50 rounds, got 51"),
+        # As the one before, these load everything that trains.
+        slow(("train", "--hospitals", "Cleveland,Hungary,Zurich"), 1, "got Zurich"),
+        slow(("train", "--attack", "alie", "--attackers", "5"), 1, "expected 1 to 4 attackers"),
+        slow(("train", "--attack", "alie", "--attackers", "Zurich"), 1, "got Zurich"),
     ],
 )
 def test_what_cannot_be_done_has_a_sentence_and_an_exit_status(

@@ -141,6 +141,7 @@ def test_it_serves_until_ctrl_c_and_again(repository: Path, folder: Path) -> Non
     assert (folder / "secret.key").read_bytes() == key
 
 
+@pytest.mark.slow
 def test_what_is_killed_comes_back_and_the_training_goes_on(
     repository: Path, folder: Path, database: Database, trained: Mapping[str, Any]
 ) -> None:
@@ -172,6 +173,7 @@ def test_what_is_killed_comes_back_and_the_training_goes_on(
     assert "The web process ended (signal 9); starting it again." in said
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_by_a_killed_server_and_the_next_one_resumes(
     repository: Path, folder: Path, database: Database
 ) -> None:

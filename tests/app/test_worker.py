@@ -85,7 +85,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         (0, "open"),
         pytest.param(0, "submit", marks=pytest.mark.slow),
         pytest.param(0, "distribute", marks=pytest.mark.slow),
-        (1, "share"),
+        pytest.param(1, "share", marks=pytest.mark.slow),
         pytest.param(1, "agree", marks=pytest.mark.slow),
         pytest.param(1, "vote", marks=pytest.mark.slow),
     ],

@@ -1,4 +1,4 @@
-"""Chains for the contract's tests: the embedded one always, Ganache where it is installed."""
+"""Chains for the contract's tests: the embedded one, and Ganache among the long tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from contracts.chain import ChainEndpoint, connect, fund
 from contracts.errors import ChainUnreachable
 from tests.contracts.parties import Federation, all_accounts
 
-CHAINS = ["embedded", pytest.param("ganache", marks=pytest.mark.needs("ganache"))]
+# The contract is the same on every chain; other programs' chains are for the long tests.
+CHAINS = [
+    "embedded",
+    pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
+]
 
 
 @pytest.fixture(scope="session")

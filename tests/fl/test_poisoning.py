@@ -77,7 +77,7 @@ def test_the_figure_is_the_same_bytes_again(
 def test_the_rule_meets_its_targets(tmp_path: Path) -> None:
     report = poisoning_report.run(Options(seeds=5, quick=True), lambda _line: None)
     missed = [one for one in report.document["targets"] if not one["met"]]
-    assert len(report.document["targets"]) == 8
+    assert len(report.document["targets"]) == 10
     assert missed == []
     report.draw(tmp_path / "poisoning.svg")
     assert "backdoor" in (tmp_path / "poisoning.svg").read_text(encoding="utf-8")

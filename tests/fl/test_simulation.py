@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from fl.attacks import get_attack
 from fl.datasets import get_task
 from fl.defences import DEFENCES
+from fl.experiments import plaintext_review
 from fl.experiments.federations import Federation, default_federation
 from fl.experiments.plaintext_review import Review
 from fl.experiments.simulation import Case, Outcome, Unbounded, simulate
 from fl.networks import unflatten
 from fl.strategies import plain_fedavg_round
 from fl.training import local_seed, local_update
+from fl.verdict import Counts, Judgement, judge
 from fl.weights import capped_weights
 
 TASK = get_task("heart")
@@ -90,6 +93,30 @@ def test_a_slice_with_flipped_labels_is_set_aside_in_every_round(name: str) -> N
     for one in outcome.rounds:
         assert one.judgement is not None
         assert one.judgement.flagged == (FOUR.names.index(name),)
+
+
+@pytest.mark.parametrize("name", FOUR.names)
+def test_nobody_is_rejected_for_a_slice_with_flipped_labels(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def twice(right: Counts, of_global: Counts, sizes: Counts, *rest: Any) -> Judgement:
+        """Judge by the tainted slice, and the same models by the rows as they are."""
+        flipped = FOUR.names.index(name)
+        clean = [counts.copy() for counts in (right, of_global, sizes)]
+        clean[0][:, flipped] = (sizes - right)[:, flipped, ::-1]
+        clean[1][flipped] = (sizes - of_global)[flipped, ::-1]
+        clean[2][flipped] = sizes[flipped, ::-1]
+        tainted, honest = judge(right, of_global, sizes, *rest), judge(*clean, *rest)
+        seen.append(zip(tainted.verdicts, honest.verdicts, strict=True))
+        assert not honest.flagged
+        return tainted
+
+    monkeypatch.setattr(plaintext_review, "judge", twice)
+    run(case((name,), "tainted-slice", Review(), FOUR))
+    assert len(seen) == FOUR.rounds
+    assert all(one.accepted or not other.accepted for pairs in seen for one, other in pairs)
 
 
 def test_no_honest_slice_is_set_aside() -> None:

@@ -22,6 +22,7 @@ from fl.verdict import (
     ruler,
     slice_ruler,
     step_thresholds,
+    steps_allowed,
     steps_reached,
 )
 
@@ -138,6 +139,45 @@ def test_a_perfect_model_opens_as_twenty(classes: int, rows: int) -> None:
     assert all(v.accepted and v.balanced == v.reference == 20 for v in judgement.verdicts)
 
 
+def test_the_allowance_by_hand() -> None:
+    # Three slices of n rows a class: 2 n a class for each model, B of a guesser varies by
+    # sqrt(2 / (4 * 2 n)) / 2. With n = 4: three times that is 0.375.
+    known = ruler(np.full((3, 2), 4), (), range(3), RULE)
+    assert known.allowances.tolist() == [UNIT * 3 // 8] * 3
+    assert steps_allowed(known, RULE) == [7] * 3
+    # 16 rows speak for themselves, 15 of one class do not.
+    assert not ruler(np.full((3, 2), 8), (), range(3), RULE).allowances.any()
+    thin = ruler(np.array([[8, 8], [8, 8], [7, 8]]), (), range(3), RULE)
+    allowance = int(1.5 * (1 / 15 + 1 / 16) ** 0.5 / 2 * UNIT)
+    assert thin.allowances.tolist() == [allowance, allowance, 0]
+
+
+def test_a_reference_is_never_lowered_below_chance() -> None:
+    rule = Rule(fewest_rows=1, deviations=9)
+    for classes in (2, 3, 7):
+        known = ruler(np.ones((3, classes), dtype=np.int64), (), range(3), rule)
+        assert known.allowances.tolist() == [UNIT - -(-UNIT // classes)] * 3
+        right = np.zeros((3, 3, classes), dtype=np.int64)
+        right[1:] = 1
+        verdicts = judged(right, np.ones((3, classes), dtype=np.int64), right[1], rule).verdicts
+        assert [verdict.accepted for verdict in verdicts] == [False, True, True]
+
+
+def test_few_rows_lower_the_reference_and_only_theirs() -> None:
+    # Model 0 is tested on 8 + 8 rows of class 0 less one: thin. The others on 16 and more.
+    sizes = np.array([[16, 16], [8, 16], [7, 16]])
+    right = np.stack([sizes // 2, sizes, sizes])
+    verdicts = judged(right, sizes, sizes).verdicts
+    # Reference 1, allowance 1.5 sqrt(1/60 + 1/128) = 0.235: the threshold is 0.6326, not 0.75.
+    assert [v.reference for v in verdicts] == [16, 20, 20]
+    assert not verdicts[0].accepted
+    right[0, 1:, 1] = 13
+    assert judged(right, sizes, sizes).verdicts[0].accepted  # (7/15 + 26/32) / 2 = 0.640
+    right[0, 2, 1] = 12
+    assert not judged(right, sizes, sizes).verdicts[0].accepted  # 0.624
+    assert not judged(right, sizes, sizes, Rule(thin_rows=0)).verdicts[0].accepted
+
+
 def test_steps_are_reached_from_their_exact_share_on() -> None:
     thresholds = step_thresholds(RULE)
     assert len(thresholds) == 20
@@ -250,7 +290,11 @@ def test_the_integers_decide_as_fractions_do(table: tuple[Counts, Counts, Counts
     own = [share(model, right[model]) for model in range(len(right))]
     median = sorted(own)[half(len(own)) - 1]
     for model, verdict in enumerate(judgement.verdicts):
-        lead = own[model] - chance - (max(median, share(model, of_global)) - chance) / 2
+        rows = sizes[known.tested[model]].sum(axis=0)[list(known.classes)]
+        thin = min(rows) < RULE.thin_rows
+        allowance = 1.5 * np.sqrt((1 / rows).sum()) / len(rows) if thin else 0.0
+        reference = max(median, share(model, of_global)) - min(allowance, 1 - chance)
+        lead = own[model] - chance - (reference - chance) / 2
         # Rounding up 1 / (C n) adds less than a row's 2^-32; ties may fall to either side of that.
         if abs(lead) > 1e-6:
             assert verdict.accepted == (lead > 0)
@@ -258,7 +302,14 @@ def test_the_integers_decide_as_fractions_do(table: tuple[Counts, Counts, Counts
 
 
 def test_a_rule_is_plain_values() -> None:
-    assert asdict(Rule()) == {"numerator": 1, "denominator": 2, "fewest_rows": 8, "steps": 20}
+    assert asdict(Rule()) == {
+        "numerator": 1,
+        "denominator": 2,
+        "fewest_rows": 8,
+        "steps": 20,
+        "thin_rows": 16,
+        "deviations": 3,
+    }
 
 
 @pytest.mark.parametrize(
@@ -270,6 +321,8 @@ def test_a_rule_is_plain_values() -> None:
         {"fewest_rows": 0},
         {"steps": 0},
         {"steps": 101},
+        {"thin_rows": -1},
+        {"deviations": -1},
     ],
 )
 def test_rules_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:

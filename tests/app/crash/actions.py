@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -85,7 +86,12 @@ class Actions:
         if self._seen[name] > 1:
             name = f"{name}#{self._seen[name]}"
         append(self._log, name)
-        return name == self._kill or (self._kill == NEXT and name not in self._known)
+        return name == self._kill or (self._kill == NEXT and timeless(name) not in self._known)
+
+
+def timeless(name: str) -> str:
+    """An action's name without the number of its review's session, which no life uses again."""
+    return re.sub(r"(/session/|/review-)\d+", r"\1n", name)
 
 
 def kill_self() -> None:

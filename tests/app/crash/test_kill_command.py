@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from fl.round import STEPS
 from tests.app import commandline
 
 TRAIN = ("train", "--rounds", "1", "--json")
-# 18 steps are told: nine of round 0, nine of round 1.
-LAST = 18
-LINES = [*range(1, LAST, 2), LAST]
-FAST = 13
+# A line before the steps; then those of the statistics, of the donation and of round 1 are told.
+LAST = 1 + 3 * len(STEPS)
+LINES = [*range(1, LAST, 4), LAST]
 
 
 def kill_at_line(repository: Path, folder: Path, number: int) -> list[str]:
@@ -32,10 +32,8 @@ def kill_at_line(repository: Path, folder: Path, number: int) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize(
-    "number",
-    [n if n == FAST else pytest.param(n, marks=pytest.mark.slow) for n in LINES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", LINES)
 def test_the_command_resumes(
     repository: Path, tmp_path: Path, trained: dict[str, Any], number: int
 ) -> None:

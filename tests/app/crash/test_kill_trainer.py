@@ -24,6 +24,7 @@ def live_through(installation: Installation, kills: Sequence[str]) -> None:
     assert installation.live() == FINISHED
 
 
+@pytest.mark.slow
 def test_killed_twice_in_every_round_at_two_steps_in_a_row(
     install: Install, undisturbed: Undisturbed
 ) -> None:
@@ -38,6 +39,7 @@ def test_killed_twice_in_every_round_at_two_steps_in_a_row(
         check_finished(found, undisturbed.upto(rounds))
 
 
+@pytest.mark.slow
 def test_killed_while_the_installation_is_made(install: Install, undisturbed: Undisturbed) -> None:
     installation = install(Course())
     kills = [

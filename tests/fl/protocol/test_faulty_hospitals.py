@@ -241,6 +241,7 @@ def test_a_replay_of_an_earlier_round_is_refused(federate: Federate) -> None:
     check_refused(federation, 2)
 
 
+@pytest.mark.slow
 def test_garbage_of_a_hospital_troubles_nobody_else(federate: Federate) -> None:
     faults: list[tuple[str, Fault]] = [
         ("train", says(pack("many"))),

@@ -44,7 +44,8 @@ def run_with(federate: Federate, faults: list[tuple[str, Fault]]) -> Federation:
     return federation
 
 
-@pytest.mark.parametrize("fault", [crash, pytest.param(crash_after, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [crash, crash_after])
 def test_a_node_that_crashes_at_a_step_is_named(federate: Federate, fault: Fault) -> None:
     federation = run_with(federate, [(step, fault) for step in STEPS])
     for number in range(len(STEPS)):
