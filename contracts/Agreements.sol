@@ -41,8 +41,6 @@ abstract contract Agreements is Submissions {
         string reason;
     }
 
-    uint256 private constant LEAST_ACCEPTED = 3;
-
     event SetSigned(
         bytes32 indexed training,
         uint32 indexed round,
@@ -102,6 +100,7 @@ abstract contract Agreements is Submissions {
         Attempt storage attempt = _attempt(key);
         State state = attempt.state;
         if (state != State.Checking && state != State.Agreed) revert WrongState(State.Checking, state);
+        if (state == State.Checking) _requireInTime(attempt);
         Seat storage seat = _requireIn(attempt, msg.sender);
         if (seat.setHash != 0) revert AlreadyAgreed(msg.sender);
         if (setHash == 0) revert EmptyHash();
@@ -130,9 +129,8 @@ abstract contract Agreements is Submissions {
         if (set.accepted.length != set.weights.length) {
             revert LengthsDiffer(set.accepted.length, set.weights.length);
         }
-        if (set.opens && set.accepted.length < LEAST_ACCEPTED) {
-            revert TooFew(LEAST_ACCEPTED, set.accepted.length);
-        }
+        uint256 fewest = _trainings[key.training].fewestAccepted;
+        if (set.opens && set.accepted.length < fewest) revert TooFew(fewest, set.accepted.length);
         emit SetPublished(key.training, key.round, key.attempt, setHash, set.opens);
         _judge(key, attempt, set);
         _show(key, attempt, set);
@@ -204,7 +202,7 @@ abstract contract Agreements is Submissions {
         }
         if (set.flagged.length > MOST_HOSPITALS) revert TooMany(MOST_HOSPITALS, set.flagged.length);
         for (uint256 i = 0; i < set.flagged.length; ++i) {
-            _requireMember(key.training, set.flagged[i], Role.Hospital);
+            _requireMember(key.training, set.flagged[i], Member.Hospital);
             emit SliceFlagged(key.training, key.round, set.flagged[i], key.attempt);
         }
     }
@@ -226,13 +224,13 @@ abstract contract Agreements is Submissions {
         }
         for (uint256 i = 0; i < set.disputes.length; ++i) {
             Dispute calldata one = set.disputes[i];
-            _requireMember(key.training, one.hospital, Role.Hospital);
-            _requireMember(key.training, one.node, Role.Node);
+            _requireMember(key.training, one.hospital, Member.Hospital);
+            _requireMember(key.training, one.node, Member.Node);
             emit Disputed(key.training, key.round, one.hospital, key.attempt, one.node);
         }
         if (set.leftOut.length > MOST_NODES) revert TooMany(MOST_NODES, set.leftOut.length);
         for (uint256 i = 0; i < set.leftOut.length; ++i) {
-            _requireMember(key.training, set.leftOut[i], Role.Node);
+            _requireMember(key.training, set.leftOut[i], Member.Node);
             // One that is out already keeps the reason it was first left out for.
             if (attempt.seats[set.leftOut[i]].standing == Standing.In) {
                 _leaveOut(key, set.leftOut[i], Standing.LeftOut);

@@ -73,6 +73,7 @@ abstract contract Attempts is Trainings {
         bool opens;
         uint64 normBound;
         uint64 nextBound;
+        uint64 deadline;
         bytes32 modelIn;
         bytes32 submissionsRoot;
         bytes32 challenge;
@@ -107,6 +108,9 @@ abstract contract Attempts is Trainings {
     error WrongAttempt(uint32 expected, uint32 actual);
     error WrongModel(bytes32 expected, bytes32 actual);
     error RoundLocked(uint32 round);
+    error BudgetSpent(bytes32 training);
+    error Late(uint64 deadline, uint256 number);
+    error NotLate(uint64 deadline, uint256 number);
 
     /// @notice Open the next attempt of the next round; the previous attempt of it must have failed.
     /// @param modelIn The model that the hospitals start from: the training's current one.
@@ -121,6 +125,8 @@ abstract contract Attempts is Trainings {
         }
         if (key.attempt != round.attempts + 1) revert WrongAttempt(round.attempts + 1, key.attempt);
         if (modelIn != training.model) revert WrongModel(training.model, modelIn);
+        if (training.attemptsLeft == 0) revert BudgetSpent(key.training);
+        --training.attemptsLeft;
         round.attempts = key.attempt;
         Attempt storage attempt = _attempt(key);
         attempt.modelIn = modelIn;
@@ -133,6 +139,17 @@ abstract contract Attempts is Trainings {
         State state = _attempt(key).state;
         if (!_running(state)) revert WrongState(State.Opened, state);
         _fail(key, reason);
+    }
+
+    /// @notice Give an attempt up whose step took too long; anybody may. One that was agreed to open
+    /// cannot expire: its round could never be tried again.
+    function expire(Key calldata key) external {
+        Attempt storage attempt = _attempt(key);
+        if (!_running(attempt.state) || attempt.state >= State.Agreed) {
+            revert WrongState(State.Checking, attempt.state);
+        }
+        if (block.number <= attempt.deadline) revert NotLate(attempt.deadline, block.number);
+        _fail(key, "the deadline of a step passed");
     }
 
     /// @notice End `training`; its running attempt, if there is one, fails for the same reason.
@@ -149,14 +166,21 @@ abstract contract Attempts is Trainings {
     function _requireState(Key memory key, State expected) internal view returns (Attempt storage attempt) {
         attempt = _attempt(key);
         if (attempt.state != expected) revert WrongState(expected, attempt.state);
+        if (expected < State.Agreed) _requireInTime(attempt);
+    }
+
+    function _requireInTime(Attempt storage attempt) internal view {
+        if (block.number > attempt.deadline) revert Late(attempt.deadline, block.number);
     }
 
     function _advance(Key memory key, State state) internal {
-        _attempt(key).state = state;
+        Attempt storage attempt = _attempt(key);
+        attempt.state = state;
+        attempt.deadline = uint64(block.number) + _trainings[key.training].stepBlocks;
         emit AttemptAdvanced(key.training, key.round, key.attempt, state);
     }
 
-    function _fail(Key memory key, string calldata reason) internal {
+    function _fail(Key memory key, string memory reason) internal {
         _requireShort(reason);
         _attempt(key).reason = reason;
         _advance(key, State.Failed);

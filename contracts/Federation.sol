@@ -2,10 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Agreements} from "./Agreements.sol";
+import {Anchors} from "./Anchors.sol";
+import {Permissions} from "./Permissions.sol";
+import {Records} from "./Records.sol";
+import {Registry} from "./Registry.sol";
 
 /// @title The ledger of a federation
-/// @notice Roles, hashes, verdicts and votes; never data, updates or shares. This file adds the
-/// views to the state machine that the contracts above it make up.
+/// @notice Hashes, verdicts and votes; never data, updates or shares. This file adds the views to the
+/// state machine that the contracts above it make up, and leads to the other contracts.
 contract Federation is Agreements {
     struct AttemptView {
         State state;
@@ -15,12 +19,26 @@ contract Federation is Agreements {
         bool opens;
         bool locked;
         uint64 normBound;
+        uint64 deadline;
         bytes32 modelIn;
         bytes32 submissionsRoot;
         bytes32 challenge;
         bytes32 agreedHash;
         bytes32 resultHash;
         string reason;
+    }
+
+    Anchors private immutable _anchors;
+    Records private immutable _records;
+
+    constructor(Registry registry_, Anchors anchors_, Records records_) Permissions(registry_) {
+        _anchors = anchors_;
+        _records = records_;
+    }
+
+    /// @notice The other contracts of this federation.
+    function contracts() external view returns (Registry, Anchors, Records) {
+        return (registry, _anchors, _records);
     }
 
     /// @notice How often `round` of `training` was tried, and whether it is locked.
@@ -39,6 +57,7 @@ contract Federation is Agreements {
             opens: attempt.opens,
             locked: _rounds[key.training][key.round].locked,
             normBound: attempt.normBound,
+            deadline: attempt.deadline,
             modelIn: attempt.modelIn,
             submissionsRoot: attempt.submissionsRoot,
             challenge: attempt.challenge,

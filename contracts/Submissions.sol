@@ -7,7 +7,8 @@ import {Attempts} from "./Attempts.sol";
 /// @notice Nodes commit to nonces before any submission and reveal them after the last, so that
 /// nobody knows the challenge when it would help.
 abstract contract Submissions is Attempts {
-    uint256 internal constant LEAST_SUBMISSIONS = 3;
+    /// @dev Length of an uncompressed P-256 point: 0x04, x, y.
+    uint256 private constant POINT_LENGTH = 65;
     string private constant CHALLENGE_LABEL = "consilium/challenge/v1";
 
     event NodeJoined(
@@ -34,6 +35,7 @@ abstract contract Submissions is Attempts {
         bytes32 indexed training, uint32 indexed round, uint32 indexed attempt, bytes32 challenge
     );
 
+    error NotAPoint(uint256 length);
     error AlreadyJoined(address node);
     error NotYourself(address hospital, address sender);
     error NoSamples(address hospital);
@@ -46,7 +48,8 @@ abstract contract Submissions is Attempts {
     /// @param nonceCommitment sha256(abi.encode(training, round, attempt, node, nonce)).
     /// @param receivingKey P-256 key of this attempt alone, uncompressed.
     function join(Key calldata key, bytes32 nonceCommitment, bytes calldata receivingKey) external {
-        _requireMember(key.training, msg.sender, Role.Node);
+        _requireMember(key.training, msg.sender, Member.Node);
+        _requireRole(NODE, msg.sender);
         Attempt storage attempt = _requireState(key, State.Opened);
         Seat storage seat = attempt.seats[msg.sender];
         if (seat.standing != Standing.Absent) revert AlreadyJoined(msg.sender);
@@ -83,7 +86,8 @@ abstract contract Submissions is Attempts {
         uint32 samples
     ) external {
         if (msg.sender != hospital) revert NotYourself(hospital, msg.sender);
-        _requireMember(key.training, hospital, Role.Hospital);
+        _requireMember(key.training, hospital, Member.Hospital);
+        _requireRole(SUBMITTER, hospital);
         Attempt storage attempt = _requireState(key, State.Submitting);
         if (samples == 0) revert NoSamples(hospital);
         if (shareRoot == 0 || updateHash == 0) revert EmptyHash();
@@ -99,7 +103,8 @@ abstract contract Submissions is Attempts {
     function closeSubmissions(Key calldata key) external onlyCoordinator {
         Attempt storage attempt = _requireState(key, State.Submitting);
         uint256 count = attempt.submitters.length;
-        if (count < LEAST_SUBMISSIONS) revert TooFew(LEAST_SUBMISSIONS, count);
+        uint256 least = _trainings[key.training].fewestAccepted;
+        if (count < least) revert TooFew(least, count);
         _advance(key, State.Revealing);
     }
 
@@ -137,6 +142,12 @@ abstract contract Submissions is Attempts {
     function _requireIn(Attempt storage attempt, address node) internal view returns (Seat storage seat) {
         seat = attempt.seats[node];
         if (seat.standing != Standing.In) revert NotIn(node, seat.standing);
+        _requireRole(NODE, node);
+    }
+
+    /// @dev A shape check only: whether the point lies on the curve is checked by whoever uses it.
+    function _requirePoint(bytes calldata key) private pure {
+        if (key.length != POINT_LENGTH || key[0] != 0x04) revert NotAPoint(key.length);
     }
 
     function _requireQuorum(Key calldata key, uint256 count) private view {

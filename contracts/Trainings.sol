@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Parties} from "./Parties.sol";
+import {Permissions} from "./Permissions.sol";
+import {Registry} from "./Registry.sol";
 
 /// @title What is trained, by whom, and how far it got
-/// @notice A training fixes its members, its threshold and thereby its quorum when it opens.
-abstract contract Trainings is Parties {
+/// @notice A training fixes its members, its threshold and, by the policy of its task, its quorum when
+/// it opens.
+abstract contract Trainings is Permissions {
     enum TrainingState {
         None,
         Open,
@@ -16,7 +18,11 @@ abstract contract Trainings is Parties {
         TrainingState state;
         uint8 threshold;
         uint8 quorum;
+        uint8 fewestAccepted;
         uint32 nextRound;
+        uint32 stepBlocks;
+        uint32 attemptsLeft;
+        bytes32 task;
         bytes32 configHash;
         bytes32 initialModel;
         bytes32 model;
@@ -28,16 +34,33 @@ abstract contract Trainings is Parties {
         string reason;
     }
 
-    uint256 internal constant LEAST_HOSPITALS = 3;
+    /// @dev What a training is opened with. `threshold` is how many nodes together learn nothing;
+    /// 2 * threshold + 1 nodes are needed.
+    struct Opening {
+        bytes32 task;
+        bytes32 configHash;
+        bytes32 initialModel;
+        address[] hospitals;
+        address[] nodes;
+        uint8 threshold;
+    }
+
+    enum Member {
+        None,
+        Hospital,
+        Node
+    }
+
     uint256 internal constant MOST_HOSPITALS = 64;
     uint256 internal constant MOST_NODES = 16;
     uint256 internal constant MOST_REASON = 1024;
 
     mapping(bytes32 training => Training) internal _trainings;
-    mapping(bytes32 training => mapping(address account => Role)) internal _members;
+    mapping(bytes32 training => mapping(address account => Member)) internal _members;
 
     event TrainingOpened(
         bytes32 indexed training,
+        bytes32 indexed task,
         bytes32 configHash,
         bytes32 initialModel,
         address[] hospitals,
@@ -55,37 +78,41 @@ abstract contract Trainings is Parties {
     error Twice(address account);
     error NotOfThisTraining(address account);
     error EmptyHash();
+    error TaskNotAllowed(bytes32 task);
 
-    /// @notice Open `training` among registered parties.
-    /// @param threshold How many nodes together learn nothing; 2 * threshold + 1 nodes are needed.
-    function openTraining(
-        bytes32 training,
-        bytes32 configHash,
-        bytes32 initialModel,
-        address[] calldata hospitals,
-        address[] calldata nodes,
-        uint8 threshold
-    ) external onlyCoordinator {
+    /// @notice Open `training` among registered parties, by the policy of its task.
+    function openTraining(bytes32 training, Opening calldata opening) external onlyCoordinator {
         Training storage entry = _trainings[training];
         if (entry.state != TrainingState.None) revert TrainingExists(training);
-        if (configHash == 0 || initialModel == 0) revert EmptyHash();
-        if (hospitals.length < LEAST_HOSPITALS) revert TooFew(LEAST_HOSPITALS, hospitals.length);
-        if (hospitals.length > MOST_HOSPITALS) revert TooMany(MOST_HOSPITALS, hospitals.length);
-        if (nodes.length > MOST_NODES) revert TooMany(MOST_NODES, nodes.length);
-        if (threshold == 0 || 2 * uint256(threshold) + 1 > nodes.length) {
-            revert WrongThreshold(threshold, nodes.length);
+        if (opening.configHash == 0 || opening.initialModel == 0) revert EmptyHash();
+        uint256 hospitals = opening.hospitals.length;
+        uint256 nodes = opening.nodes.length;
+        if (hospitals > MOST_HOSPITALS) revert TooMany(MOST_HOSPITALS, hospitals);
+        if (nodes > MOST_NODES) revert TooMany(MOST_NODES, nodes);
+        if (opening.threshold == 0 || 2 * uint256(opening.threshold) + 1 > nodes) {
+            revert WrongThreshold(opening.threshold, nodes);
         }
-        _enrol(training, hospitals, Role.Hospital);
-        _enrol(training, nodes, Role.Node);
+        _applyPolicy(entry, opening);
+        _enrol(training, opening.hospitals, Member.Hospital, HOSPITAL);
+        _enrol(training, opening.nodes, Member.Node, NODE);
         entry.state = TrainingState.Open;
-        entry.threshold = threshold;
-        entry.quorum = quorumOf(nodes.length, threshold);
-        entry.configHash = configHash;
-        entry.initialModel = initialModel;
-        entry.model = initialModel;
-        entry.hospitals = hospitals;
-        entry.nodes = nodes;
-        emit TrainingOpened(training, configHash, initialModel, hospitals, nodes, threshold, entry.quorum);
+        entry.threshold = opening.threshold;
+        entry.task = opening.task;
+        entry.configHash = opening.configHash;
+        entry.initialModel = opening.initialModel;
+        entry.model = opening.initialModel;
+        entry.hospitals = opening.hospitals;
+        entry.nodes = opening.nodes;
+        emit TrainingOpened(
+            training,
+            opening.task,
+            opening.configHash,
+            opening.initialModel,
+            opening.hospitals,
+            opening.nodes,
+            opening.threshold,
+            entry.quorum
+        );
     }
 
     /// @notice The training's record; its state is None if it was never opened.
@@ -107,16 +134,16 @@ abstract contract Trainings is Parties {
         if (entry.state != TrainingState.Open) revert TrainingNotOpen(training);
     }
 
-    function _requireMember(bytes32 training, address account, Role role) internal view {
-        if (_members[training][account] != role) revert NotOfThisTraining(account);
+    function _requireMember(bytes32 training, address account, Member member) internal view {
+        if (_members[training][account] != member) revert NotOfThisTraining(account);
     }
 
-    function _requireShort(string calldata reason) internal pure {
+    function _requireShort(string memory reason) internal pure {
         uint256 length = bytes(reason).length;
         if (length > MOST_REASON) revert TooMany(MOST_REASON, length);
     }
 
-    function _end(bytes32 training, string calldata reason) internal {
+    function _end(bytes32 training, string memory reason) internal {
         Training storage entry = _requireOpen(training);
         _requireShort(reason);
         entry.state = TrainingState.Ended;
@@ -124,11 +151,30 @@ abstract contract Trainings is Parties {
         emit TrainingEnded(training, reason);
     }
 
-    function _enrol(bytes32 training, address[] calldata accounts, Role role) private {
+    /// @dev n >= 3 f + 1 for the faults that the policy wants borne; its quorum counts where it asks
+    /// for more than the formula.
+    function _applyPolicy(Training storage entry, Opening calldata opening) private {
+        Registry.Policy memory policy = registry.policyOf(opening.task);
+        if (!policy.allowed) revert TaskNotAllowed(opening.task);
+        if (opening.hospitals.length < policy.fewestHospitals) {
+            revert TooFew(policy.fewestHospitals, opening.hospitals.length);
+        }
+        uint256 nodes = opening.nodes.length;
+        uint256 borne = 3 * uint256(policy.faults) + 1;
+        if (nodes < borne) revert TooFew(borne, nodes);
+        if (nodes < policy.quorum) revert TooFew(policy.quorum, nodes);
+        uint8 quorum = quorumOf(nodes, opening.threshold);
+        entry.quorum = policy.quorum > quorum ? policy.quorum : quorum;
+        entry.fewestAccepted = policy.fewestAccepted;
+        entry.stepBlocks = policy.stepBlocks;
+        entry.attemptsLeft = policy.mostAttempts;
+    }
+
+    function _enrol(bytes32 training, address[] calldata accounts, Member member, bytes32 role) private {
         for (uint256 i = 0; i < accounts.length; ++i) {
-            _requireRole(accounts[i], role);
-            if (_members[training][accounts[i]] != Role.None) revert Twice(accounts[i]);
-            _members[training][accounts[i]] = role;
+            _requireRole(role, accounts[i]);
+            if (_members[training][accounts[i]] != Member.None) revert Twice(accounts[i]);
+            _members[training][accounts[i]] = member;
         }
     }
 }

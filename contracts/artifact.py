@@ -1,4 +1,4 @@
-"""The compiled contract as it is committed: ABI, bytecode, and what they were made from."""
+"""The compiled contracts as they are committed: ABI, bytecode, and what they were made from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-CONTRACT = "Federation"
-ARTIFACT = Path(__file__).parent / "artifacts" / f"{CONTRACT}.json"
+FEDERATION, REGISTRY, ANCHORS, RECORDS = "Federation", "Registry", "Anchors", "Records"
+CONTRACTS = (FEDERATION, REGISTRY, ANCHORS, RECORDS)
+
+
+def artifact_file(contract: str) -> Path:
+    """Where a contract's artefact is committed."""
+    return Path(__file__).parent / "artifacts" / f"{contract}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,13 @@ class Artifact:
 
 
 @cache
-def load_artifact() -> Artifact:
-    """Return the committed artefact.
+def load_artifact(contract: str) -> Artifact:
+    """Return the committed artefact of one of `CONTRACTS`.
 
     Raises:
         FileNotFoundError: the package was installed without it.
     """
-    stored = json.loads(ARTIFACT.read_text("utf-8"))
+    stored = json.loads(artifact_file(contract).read_text("utf-8"))
     return Artifact(
         abi=tuple(stored["abi"]),
         bytecode=bytes.fromhex(stored["bytecode"]),

@@ -1,7 +1,7 @@
-"""Compile the Solidity sources into `artifacts/Federation.json`.
+"""Compile the Solidity sources into `artifacts/`, a file a contract.
 
-For whoever changes a source: `python -m contracts.compile` writes the artefact, with `--check` it
-only compares. The application reads the artefact and never compiles. Needs py-solc-x, Node, and
+For whoever changes a source: `python -m contracts.compile` writes the artefacts, with `--check` it
+only compares. The application reads the artefacts and never compiles. Needs py-solc-x, Node, and
 solc-js (`npm install solc@0.8.37`) on PATH, in `node_modules` of the working directory, or at
 $SOLCJS. py-solc-x would download a native compiler; it is handed solc-js under that name instead.
 """
@@ -19,11 +19,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from contracts.artifact import ARTIFACT, CONTRACT, Artifact, load_artifact
+from contracts.artifact import CONTRACTS, Artifact, artifact_file, load_artifact
 from contracts.errors import LedgerError
 
 SOLC_VERSION = "0.8.37"
 SOURCES = Path(__file__).parent
+OPENZEPPELIN = SOURCES / "vendor" / "openzeppelin-5.4.0"
 SETTINGS: dict[str, Any] = {
     # Ganache runs Shanghai at the latest, py-evm any; Paris needs nothing that either lacks.
     "evmVersion": "paris",
@@ -48,8 +49,18 @@ def find_solcjs() -> Path | None:
     return Path(found).resolve() if found and Path(found).exists() else None
 
 
-def compile_federation() -> Artifact:
-    """Compile the sources and return what belongs into the artefact.
+def read_sources() -> dict[str, str]:
+    """The sources' texts by the names under which they import each other."""
+    own = {path.name: path for path in sorted(SOURCES.glob("*.sol"))}
+    vendored = {
+        f"@openzeppelin/contracts/{path.relative_to(OPENZEPPELIN).as_posix()}": path
+        for path in sorted(OPENZEPPELIN.rglob("*.sol"))
+    }
+    return {name: path.read_text("utf-8") for name, path in (own | vendored).items()}
+
+
+def compile_contracts() -> dict[str, Artifact]:
+    """Compile the sources and return what belongs into the artefacts, by contract.
 
     Raises:
         CompilerMissing: no solc-js, Node or py-solc-x.
@@ -60,19 +71,24 @@ def compile_federation() -> Artifact:
         raise CompilerMissing(
             f"expected node and solcjs {SOLC_VERSION} (npm install solc@{SOLC_VERSION}, or SOLCJS)"
         )
-    texts = {path.name: path.read_text("utf-8") for path in sorted(SOURCES.glob("*.sol"))}
+    texts = read_sources()
     request = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in texts.items()},
         "settings": SETTINGS,
     }
-    compiled = _run(solcjs, request)["contracts"][f"{CONTRACT}.sol"][CONTRACT]
+    output = _run(solcjs, request)["contracts"]
+    sources = {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    return {name: _artifact(output[f"{name}.sol"][name], sources) for name in CONTRACTS}
+
+
+def _artifact(compiled: Any, sources: dict[str, str]) -> Artifact:
     return Artifact(
         abi=tuple(compiled["abi"]),
         bytecode=bytes.fromhex(compiled["evm"]["bytecode"]["object"]),
         compiler=SOLC_VERSION,
         settings=SETTINGS,
-        sources={name: sha256(text.encode()).hexdigest() for name, text in texts.items()},
+        sources=sources,
     )
 
 
@@ -110,18 +126,22 @@ def _write_shim(path: Path, solcjs: Path) -> None:
 
 
 def main() -> int:
-    """Write the artefact, or compare with `--check` (exit status 1 when it differs)."""
-    parser = argparse.ArgumentParser(prog="contracts.compile", description="compile the contract")
+    """Write the artefacts, or compare with `--check` (exit status 1 when it differs)."""
+    parser = argparse.ArgumentParser(prog="contracts.compile", description="compile the contracts")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     arguments = parser.parse_args()
-    fresh = compile_federation()
+    fresh = compile_contracts()
     if arguments.check:
-        same = ARTIFACT.exists() and load_artifact() == fresh
-        sys.stdout.write("the artefact is current\n" if same else "the artefact is stale\n")
+        same = all(artifact_file(name).exists() for name in fresh) and fresh == {
+            name: load_artifact(name) for name in fresh
+        }
+        sys.stdout.write("the artefacts are current\n" if same else "the artefacts are stale\n")
         return 0 if same else 1
-    ARTIFACT.parent.mkdir(exist_ok=True)
-    ARTIFACT.write_text(json.dumps(fresh.as_json(), indent=1, sort_keys=True) + "\n", "utf-8")
-    sys.stdout.write(f"{ARTIFACT.name}: {len(fresh.bytecode)} bytes\n")
+    for name, artifact in fresh.items():
+        file = artifact_file(name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(artifact.as_json(), indent=1, sort_keys=True) + "\n", "utf-8")
+        sys.stdout.write(f"{file.name}: {len(artifact.bytecode)} bytes\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The contract's ABI put to use: calls, results, refusals and events as Python values.
+"""The contracts' ABIs put to use: calls, results, refusals and events as Python values.
 
 Names arrive in snake case, addresses as checksum strings, enums of the contract as ours.
 """
@@ -21,13 +21,14 @@ from eth_utils.abi import (
 )
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import load_artifact
+from contracts.artifact import CONTRACTS, load_artifact
 from contracts.errors import Refused
 from contracts.records import (
     AttemptKey,
     AttemptState,
     LedgerEvent,
     Role,
+    Stage,
     Standing,
     Verdict,
 )
@@ -37,6 +38,7 @@ ENUMS: Mapping[str, type[IntEnum]] = {
     "enum Attempts.Standing": Standing,
     "enum Attempts.Verdict": Verdict,
     "enum Parties.Role": Role,
+    "enum Records.Stage": Stage,
 }
 # Solidity's own errors: require with a message, and a failed assertion or overflow.
 BUILT_IN = (
@@ -46,14 +48,13 @@ BUILT_IN = (
 
 
 class Interface:
-    """Encodes for, and decodes from, the contract of `abi`."""
+    """Encodes for, and decodes from, the contract of `abi`; refusals of all contracts."""
 
     def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
         self._functions = {one["name"]: one for one in abi if one["type"] == "function"}
         self._events = {one["name"]: one for one in abi if one["type"] == "event"}
+        self._errors = _errors_of(abi)
         self._by_topic = {self.topic(name): one for name, one in self._events.items()}
-        errors = [one for one in abi if one["type"] == "error"]
-        self._errors = {_selector(one): one for one in (*errors, *BUILT_IN)}
 
     def call_data(self, function: str, arguments: Sequence[object]) -> bytes:
         """Return what a transaction or call of `function` carries.
@@ -82,7 +83,7 @@ class Interface:
 
     def refusal(self, data: bytes) -> Refused:
         """Return the custom error that `data` encodes; `Reverted` where it is none of ours."""
-        abi = self._errors.get(data[:4])
+        abi = self._errors.get(data[:4]) or _all_errors().get(data[:4])
         if abi is None:
             return Refused("Reverted", {"data": data})
         values = decode(_types(abi["inputs"]), data[4:])
@@ -124,13 +125,25 @@ class Interface:
             training=values.get("training"),
             key=_key(values),
             values=MappingProxyType(values),
+            contract=to_checksum_address(log["address"]),
         )
 
 
 @cache
-def federation() -> Interface:
-    """Return the interface of the committed contract."""
-    return Interface(load_artifact().abi)
+def interface(contract: str) -> Interface:
+    """Return the interface of a committed contract, by its name in `contracts.artifact`."""
+    return Interface(load_artifact(contract).abi)
+
+
+@cache
+def _all_errors() -> dict[bytes, Any]:
+    """The errors of all contracts by selector: one contract may pass another's on."""
+    return _errors_of([one for contract in CONTRACTS for one in load_artifact(contract).abi])
+
+
+def _errors_of(abi: Sequence[Mapping[str, Any]]) -> dict[bytes, Any]:
+    errors = [one for one in abi if one["type"] == "error"]
+    return {_selector(one): one for one in (*errors, *BUILT_IN)}
 
 
 def _key(values: Mapping[str, Any]) -> AttemptKey | None:

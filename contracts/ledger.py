@@ -1,16 +1,12 @@
-"""The federation's contract in typed calls.
-
-Every transaction is sent once in effect: where the chain holds the same record by this account
-already, that one's receipt is returned; where it holds another, `Refused` is raised. So a party
-that crashed may simply call again.
-"""
+"""The federation's contracts in typed calls: trainings and rounds here, the others beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from contracts.artifact import load_artifact
+from eth_abi.abi import encode
+
+from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY, load_artifact
 from contracts.digests import (
     challenge_digest,
     nonce_commitment,
@@ -27,7 +23,7 @@ from contracts.errors import (
     RpcFailed,
     WrongChain,
 )
-from contracts.interface import federation
+from contracts.interface import interface
 from contracts.reader import LedgerReader
 from contracts.records import (
     AgreedSet,
@@ -39,6 +35,8 @@ from contracts.records import (
     JoinRecord,
     LedgerEvent,
     PartyRecord,
+    Permission,
+    Policy,
     Receipt,
     Role,
     RoundRecord,
@@ -49,8 +47,9 @@ from contracts.records import (
     Verdict,
     Vote,
 )
+from contracts.registry import task_word
 from contracts.rpc import Rpc
-from contracts.sender import Sender, receipt_of
+from contracts.sender import Sender
 
 __all__ = [
     "AgreedSet",
@@ -66,6 +65,8 @@ __all__ = [
     "LedgerEvent",
     "NotFound",
     "PartyRecord",
+    "Permission",
+    "Policy",
     "ReadOnly",
     "Receipt",
     "Refused",
@@ -87,7 +88,7 @@ __all__ = [
 
 
 class Ledger(LedgerReader):
-    """The contract as the account of `private_key` sees it; without a key it only reads.
+    """The contracts as the account of `private_key` sees them; without a key they are only read.
 
     Raises:
         ChainUnreachable: nothing answers at `rpc_url`.
@@ -98,22 +99,25 @@ class Ledger(LedgerReader):
         self, rpc_url: str, contract_address: str, private_key: bytes | str | None = None
     ) -> None:
         super().__init__(rpc_url, contract_address)
-        self._sender: Sender | None = None
         if private_key is not None:
-            self._sender = Sender(self._rpc, self._interface, self.chain_id, private_key)
-        self.account: str | None = self._sender.account if self._sender else None
+            self._connect(Sender(self._rpc, self._interface, self.chain_id, private_key))
 
     @classmethod
-    def deploy(cls, rpc_url: str, private_key: bytes | str) -> Ledger:
-        """Create a contract whose coordinator is the account of `private_key`.
+    def deploy(cls, rpc_url: str, private_key: bytes | str, second: str) -> Ledger:
+        """Create a federation's contracts.
+
+        The account of `private_key` is coordinator and administrator, `second` an administrator.
 
         Raises:
-            ChainUnreachable, RpcFailed, Refused: it was not created.
+            ChainUnreachable, RpcFailed, Refused: they were not created.
         """
         with Rpc(rpc_url) as rpc:
             chain_id = int(rpc.call("eth_chainId"), 16)
-            sender = Sender(rpc, federation(), chain_id, private_key)
-            address = sender.deploy(load_artifact().bytecode)
+            sender = Sender(rpc, interface(FEDERATION), chain_id, private_key)
+            registry = sender.deploy(_creation(REGISTRY, sender.account, second))
+            anchors = sender.deploy(_creation(ANCHORS, registry))
+            records = sender.deploy(_creation(RECORDS, registry))
+            address = sender.deploy(_creation(FEDERATION, registry, anchors, records))
         return cls(rpc_url, address, private_key)
 
     @property
@@ -121,24 +125,18 @@ class Ledger(LedgerReader):
         """Transactions sent through this object, and the seconds from sending to receipt."""
         return (self._sender.sent, self._sender.seconds) if self._sender else (0, 0.0)
 
-    def register(self, account: str, role: Role, public_key: bytes) -> Receipt:
-        """Register `account` (coordinator); `public_key` is a P-256 point of 65 bytes."""
-        return self._send(
-            "register",
-            (account, role, public_key),
-            lambda: self._find("Registered", (account, role), {"public_key": public_key}),
-        )
-
     def open_training(
         self,
         training: bytes,
+        task: str,
         config_hash: bytes,
         initial_model: bytes,
         hospitals: Sequence[str],
         nodes: Sequence[str],
         threshold: int,
     ) -> Receipt:
-        """Open a training among registered parties (coordinator); needs 2 threshold + 1 nodes."""
+        """Open a training of an allowed task among registered parties (coordinator)."""
+        word = task_word(task)
         same = {
             "config_hash": config_hash,
             "initial_model": initial_model,
@@ -146,10 +144,11 @@ class Ledger(LedgerReader):
             "nodes": tuple(nodes),
             "threshold": threshold,
         }
+        opening = (word, config_hash, initial_model, tuple(hospitals), tuple(nodes), threshold)
         return self._send(
             "openTraining",
-            (training, config_hash, initial_model, tuple(hospitals), tuple(nodes), threshold),
-            lambda: self._find("TrainingOpened", (training,), same),
+            (training, opening),
+            lambda: self._find("TrainingOpened", (training, word), same),
         )
 
     def end_training(self, training: bytes, reason: str) -> Receipt:
@@ -221,6 +220,12 @@ class Ledger(LedgerReader):
         """Vote for the hash of the result as this node; a quorum of equal votes finalises."""
         return self._send_own("vote", key, (result_hash,), "Voted", {"result_hash": result_hash})
 
+    def expire(self, key: AttemptKey) -> Receipt:
+        """Give an attempt up whose step took too long; anybody may."""
+        return self._send(
+            "expire", (_tuple(key),), lambda: self._find("AttemptFailed", _tuple(key), {})
+        )
+
     def fail(self, key: AttemptKey, reason: str) -> Receipt:
         """Give an attempt up (coordinator); a locked round stays locked."""
         return self._send(
@@ -251,28 +256,15 @@ class Ledger(LedgerReader):
             ),
         )
 
-    def _send(
-        self, function: str, arguments: Sequence[object], find_done: Callable[[], Receipt | None]
-    ) -> Receipt:
-        if self._sender is None:
-            raise ReadOnly(function)
-        data = self._interface.call_data(function, arguments)
-        return self._sender.send_once(self.contract, data, find_done)
-
     def _find_step(self, key: AttemptKey, state: AttemptState) -> Receipt | None:
         return self._find("AttemptAdvanced", _tuple(key), {"state": state})
-
-    def _find(
-        self, event: str, indexed: Sequence[Any], same: Mapping[str, object]
-    ) -> Receipt | None:
-        """Return the receipt of the transaction that left this very event, or None."""
-        for log in self._logs(self._interface.indexed(event, indexed), 0, None):
-            found = self._interface.event(log)
-            if all(found.values[name] == value for name, value in same.items()):
-                receipt = self._rpc.call("eth_getTransactionReceipt", found.transaction)
-                return receipt_of(receipt)
-        return None
 
 
 def _tuple(key: AttemptKey) -> tuple[bytes, int, int]:
     return key.training, key.round, key.attempt
+
+
+def _creation(contract: str, *addresses: str) -> bytes:
+    """What creates a contract whose constructor takes addresses."""
+    words = encode(["address"] * len(addresses), addresses)
+    return load_artifact(contract).bytecode + words

@@ -7,8 +7,12 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from contracts.anchors import Anchors
+from contracts.artifact import ANCHORS, CONTRACTS, FEDERATION, RECORDS, REGISTRY
+from contracts.client import Client
 from contracts.errors import NotFound, RpcFailed, WrongChain
-from contracts.interface import federation
+from contracts.interface import interface
+from contracts.openings import Openings
 from contracts.records import (
     AttemptKey,
     AttemptRecord,
@@ -16,8 +20,6 @@ from contracts.records import (
     BlockHead,
     JoinRecord,
     LedgerEvent,
-    PartyRecord,
-    Role,
     RoundRecord,
     Standing,
     SubmissionRecord,
@@ -26,14 +28,16 @@ from contracts.records import (
     Verdict,
     Vote,
 )
+from contracts.registry import Registry
 from contracts.rpc import Rpc
+from contracts.sender import Sender
 
 # Blocks asked for at once; a node that finds that too many is asked for half.
 PAGE = 2_000
 
 
-class LedgerReader:
-    """The contract at `contract_address` on the chain at `rpc_url`.
+class LedgerReader(Client):
+    """The contract at `contract_address` on the chain at `rpc_url`, and the others it leads to.
 
     Raises:
         ChainUnreachable: nothing answers there.
@@ -41,26 +45,31 @@ class LedgerReader:
     """
 
     def __init__(self, rpc_url: str, contract_address: str) -> None:
-        self._rpc = Rpc(rpc_url)
-        self._interface = federation()
+        super().__init__(Rpc(rpc_url), FEDERATION, contract_address)
         self.rpc_url = rpc_url
-        self.contract: str = to_checksum_address(contract_address)
         self.chain_id = int(self._rpc.call("eth_chainId"), 16)
         try:
-            self.coordinator: str = to_checksum_address(self._view("coordinator"))
+            found = map(to_checksum_address, self._view("contracts"))
+            self.addresses: dict[str, str] = dict(
+                zip((REGISTRY, ANCHORS, RECORDS), found, strict=True)
+            )
         except (ValueError, RpcFailed) as error:
             raise WrongChain(
                 f"the federation's contract at {self.contract}", f"another or none ({error})"
             ) from error
+        self.addresses[FEDERATION] = self.contract
+        self._connect(None)
+
+    def _connect(self, sender: Sender | None) -> None:
+        """Let `sender` send to all contracts."""
+        self._sender = sender
+        self.registry = Registry(self._rpc, self.addresses[REGISTRY], sender)
+        self.anchors = Anchors(self._rpc, self.addresses[ANCHORS], sender)
+        self.openings = Openings(self._rpc, self.addresses[RECORDS], sender)
 
     def close(self) -> None:
         """Close the connection."""
         self._rpc.close()
-
-    def find_party(self, account: str) -> PartyRecord | None:
-        """Return what is registered under `account`, or None."""
-        role, public_key = self._view("partyOf", account)
-        return PartyRecord(to_checksum_address(account), Role(role), public_key) if role else None
 
     def training(self, training: bytes) -> TrainingRecord:
         """Return a training's record.
@@ -71,11 +80,13 @@ class LedgerReader:
         values = self._view("trainingOf", training)
         if values[0] == 0:
             raise NotFound(f"the training {training.hex()}")
-        state, threshold, quorum, next_round, config_hash, initial, model, statistics = values[:8]
-        slices, norm_bound, hospitals, nodes, reason = values[8:]
+        state, threshold, quorum, fewest, next_round, step_blocks, attempts_left = values[:7]
+        task, config_hash, initial, model, statistics, slices = values[7:13]
+        norm_bound, hospitals, nodes, reason = values[13:]
         return TrainingRecord(
             training=training,
             state=TrainingState(state),
+            task=task.rstrip(b"\0").decode(),
             config_hash=config_hash,
             initial_model=initial,
             model=model,
@@ -88,6 +99,9 @@ class LedgerReader:
             hospitals=tuple(map(to_checksum_address, hospitals)),
             nodes=tuple(map(to_checksum_address, nodes)),
             reason=reason,
+            fewest_accepted=fewest,
+            step_blocks=step_blocks,
+            attempts_left=attempts_left,
         )
 
     def round(self, training: bytes, round: int) -> RoundRecord:
@@ -104,8 +118,8 @@ class LedgerReader:
         values = self._view("attemptOf", _key(key))
         if values[0] == 0:
             raise NotFound(f"attempt {key.attempt} at round {key.round} of {key.training.hex()}")
-        state, joined, revealed, submitted, opens, locked, norm_bound = values[:7]
-        model_in, root, challenge, agreed, result, reason = values[7:]
+        state, joined, revealed, submitted, opens, locked, norm_bound, deadline = values[:8]
+        model_in, root, challenge, agreed, result, reason = values[8:]
         return AttemptRecord(
             key=key,
             state=AttemptState(state),
@@ -121,6 +135,7 @@ class LedgerReader:
             reason=reason,
             locked=locked,
             norm_bound=norm_bound,
+            deadline=deadline,
         )
 
     def find_submission(self, key: AttemptKey, hospital: str) -> SubmissionRecord | None:
@@ -166,7 +181,7 @@ class LedgerReader:
     def events(
         self, training: bytes | None = None, from_block: int = 0, to_block: int | None = None
     ) -> Iterator[LedgerEvent]:
-        """Yield the contract's events in the chain's order, both blocks included.
+        """Yield all contracts' events in the chain's order, both blocks included.
 
         With `training`, only those of that training; without `to_block`, up to the head at the
         time of the call.
@@ -183,24 +198,23 @@ class LedgerReader:
                     raise
                 page //= 2
                 continue
-            yield from map(self._interface.event, logs)
+            yield from map(self._event, logs)
             first = until + 1
 
-    def _logs(self, topics: list[Any], first: int, last: int | None) -> list[Any]:
+    def _logs(self, topics: list[Any], first: int, last: int) -> list[Any]:
         wanted = {
-            "address": self.contract,
+            "address": [self.addresses[name] for name in CONTRACTS],
             "topics": topics,
             "fromBlock": hex(first),
-            "toBlock": "latest" if last is None else hex(last),
+            "toBlock": hex(last),
         }
         logs: list[Any] = self._rpc.call("eth_getLogs", wanted)
         return logs
 
-    def _view(self, function: str, *arguments: object) -> Any:
-        data = self._interface.call_data(function, arguments)
-        call = {"to": self.contract, "data": "0x" + data.hex()}
-        answer = self._rpc.call("eth_call", call, "latest")
-        return self._interface.result(function, bytes.fromhex(answer[2:]))
+    def _event(self, log: Any) -> LedgerEvent:
+        """The event of a log, by the contract that left it."""
+        names = {address: name for name, address in self.addresses.items()}
+        return interface(names[to_checksum_address(log["address"])]).event(log)
 
 
 def _key(key: AttemptKey) -> tuple[bytes, int, int]:

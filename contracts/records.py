@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import Enum, IntEnum, IntFlag
+
+from eth_utils.crypto import keccak
 
 # Bytes of a reason that the contract takes (Trainings.sol).
 MOST_REASON = 1024
@@ -20,6 +22,33 @@ class Role(IntEnum):
     NONE = 0
     HOSPITAL = 1
     NODE = 2
+    DOCTOR = 3
+    AUDITOR = 4
+
+
+class Permission(Enum):
+    """What an account may do on the ledger (Roles.sol); the value is the role's identifier.
+
+    Administrators change in pairs, and so does who is a NODE. A hospital may lose SUBMITTER or
+    DOWNLOADER and stay a hospital.
+    """
+
+    ADMINISTRATOR = bytes(32)
+    COORDINATOR = keccak(b"COORDINATOR")
+    HOSPITAL = keccak(b"HOSPITAL")
+    NODE = keccak(b"NODE")
+    DOCTOR = keccak(b"DOCTOR")
+    AUDITOR = keccak(b"AUDITOR")
+    SUBMITTER = keccak(b"SUBMITTER")
+    DOWNLOADER = keccak(b"DOWNLOADER")
+
+
+class Stage(IntEnum):
+    """How far the opening of a sealed record is."""
+
+    NONE = 0
+    REQUESTED = 1
+    OPENED = 2
 
 
 class TrainingState(IntEnum):
@@ -124,7 +153,10 @@ class BlockHead:
 
 @dataclass(frozen=True, slots=True)
 class PartyRecord:
-    """A registered account; the key is an uncompressed P-256 point of 65 bytes."""
+    """A registered account; the key in force is an uncompressed P-256 point of 65 bytes.
+
+    It is empty after a revocation, until another one is set.
+    """
 
     account: str
     role: Role
@@ -132,15 +164,62 @@ class PartyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PartyKey:
+    """A key that was in force from block `since` on, until the next one's, or until `revoked`."""
+
+    since: int
+    revoked: int | None
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of a task (Registry.sol), which two administrators set.
+
+    `faults` lying nodes must be borne, `quorum` votes are the fewest that count; a step of an
+    attempt may take `step_blocks` blocks, a training `most_attempts` attempts.
+    """
+
+    allowed: bool = True
+    faults: int = 0
+    quorum: int = 0
+    fewest_hospitals: int = 3
+    fewest_accepted: int = 3
+    step_blocks: int = 10_000
+    most_attempts: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRecord:
+    """A Merkle root over the audit log's entries from `first` to `last`."""
+
+    first: int
+    last: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRecord:
+    """A request to open a sealed record: how far it is, and how many doctors are for it."""
+
+    stage: Stage
+    approvals: int
+    doctor: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRecord:
     """A training; `model` is the last finalised one, `statistics` the result of round 0.
 
     `slices` is the hash of the set that the donated slices were agreed on with, `norm_bound` the
-    bound of the next round in units of 2^-16, or 0 while it is the configured one.
+    bound of the next round in units of 2^-16, or 0 while it is the configured one. From
+    `fewest_accepted` on it follows the policy that its task had when it was opened.
     """
 
     training: bytes
     state: TrainingState
+    task: str
     config_hash: bytes
     initial_model: bytes
     model: bytes
@@ -153,6 +232,9 @@ class TrainingRecord:
     hospitals: tuple[str, ...]
     nodes: tuple[str, ...]
     reason: str
+    fewest_accepted: int
+    step_blocks: int
+    attempts_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +249,8 @@ class RoundRecord:
 class AttemptRecord:
     """An attempt; `locked` is the round's, `reason` tells why it failed.
 
-    `norm_bound` is the training's when it was opened, as in `TrainingRecord`.
+    `norm_bound` is the training's when it was opened, as in `TrainingRecord`; `deadline` is the
+    last block in which its present step can be taken.
     """
 
     key: AttemptKey
@@ -184,6 +267,7 @@ class AttemptRecord:
     reason: str
     locked: bool
     norm_bound: int
+    deadline: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +372,7 @@ class AgreedSet:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEvent:
-    """An event of the contract; `key` is None where it concerns no attempt.
+    """An event of one of the contracts; `key` is None where it concerns no attempt.
 
     `values` holds all its arguments by name (snake case), enums as integers.
     """
@@ -300,3 +384,4 @@ class LedgerEvent:
     training: bytes | None
     key: AttemptKey | None
     values: Mapping[str, object]
+    contract: str

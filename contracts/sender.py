@@ -27,7 +27,9 @@ RECEIPT_DEADLINE = 120.0
 # How often another transaction may come between a call and its transaction.
 TRIES = 8
 # Refusals of the sender himself: whatever is on the chain already is not his.
-NOT_HIS = frozenset({"NotCoordinator", "NotYourself", "NotOfThisTraining"})
+NOT_HIS = frozenset(
+    {"AccessControlUnauthorizedAccount", "NotCoordinator", "NotYourself", "NotOfThisTraining"}
+)
 
 
 class Sender:

@@ -41,6 +41,7 @@ def open_training(plan: Plan, training: bytes, ledger: Ledger) -> None:
     """Put the plan's hash, the initial model's hash and the parties on the ledger, once."""
     ledger.open_training(
         training,
+        plan.task,
         plan.digest(),
         result_digest(plan.initial_model()),
         [hospital.account for hospital in plan.hospitals],

@@ -17,11 +17,13 @@ from config import Settings
 from contracts.chain import ChainEndpoint, connect, fund
 from contracts.errors import WrongChain
 from contracts.ledger import Ledger
-from contracts.records import Role
+from contracts.records import Permission, Policy, Role
 from contracts.rpc import Rpc
 from fl.plan import Member
 
 COORDINATOR = "Coordinator"
+# The other administrator: what the rules and the nodes are, two decide.
+DEPUTY = "Deputy"
 HOSPITAL = "hospital"
 NODE = "node"
 _ROLES = {HOSPITAL: Role.HOSPITAL, NODE: Role.NODE}
@@ -57,12 +59,46 @@ class Federation:
         """The parties as members of a plan: keys made, account funded and registered, once each."""
         keys = [self.keys(name) for name in names]
         fund(self.endpoint, [one.account for one in keys])
-        members = []
+        members = [Member(one.name, one.account, one.public_key.hex()) for one in keys]
         for one in keys:
-            self.ledger.register(one.account, _ROLES[role], one.public_key)
-            members.append(Member(one.name, one.account, one.public_key.hex()))
+            self.ledger.registry.register(one.account, _ROLES[role], one.public_key)
+        if role == NODE:
+            self._seat([member.account for member in members])
         self._note(members, role)
         return tuple(members)
+
+    def policy(self, task: str) -> Policy:
+        """The rules of a task: the registry's, where it has none yet the default ones from now on.
+
+        Raises SetupError for a task that its administrators do not allow.
+        """
+        registry = self.ledger.registry
+        found = registry.policy(task)
+        if found.step_blocks == 0:
+            with self._deputy() as deputy:
+                registry.set_policy(task, Policy())
+                deputy.registry.set_policy(task, Policy())
+            found = registry.policy(task)
+        if not found.allowed:
+            raise SetupError(f"the federation's policy does not allow the task {task}")
+        return found
+
+    def _seat(self, accounts: Sequence[str]) -> None:
+        """See that these nodes are among those that the registry has; else they replace them."""
+        if not set(accounts) <= set(self.ledger.registry.nodes()):
+            with self._deputy() as deputy:
+                self.ledger.registry.set_nodes(accounts)
+                deputy.registry.set_nodes(accounts)
+
+    @contextmanager
+    def _deputy(self) -> Iterator[Ledger]:
+        keys = self.keys(DEPUTY)
+        fund(self.endpoint, [keys.account])
+        ledger = self.ledger_of(keys)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
 
     def _note(self, members: Sequence[Member], role: str) -> None:
         with self.database.transaction() as session:
@@ -88,8 +124,9 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
         folder = settings.instance_dir
         with connect(folder, rpc_url=settings.chain_rpc_url) as endpoint:
             keys = load_or_create(folder / "parties", COORDINATOR)
+            deputy = load_or_create(folder / "parties", DEPUTY)
             fund(endpoint, [keys.account])
-            ledger, deployment = _deployed(database, endpoint, keys)
+            ledger, deployment = _deployed(database, endpoint, keys, deputy)
             try:
                 yield Federation(settings, database, endpoint, ledger, deployment)
             finally:
@@ -98,15 +135,17 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
         database.close()
 
 
-def _deployed(database: Database, endpoint: ChainEndpoint, keys: Keys) -> tuple[Ledger, int]:
-    """The installation's contract on this chain, deployed on the first use of the chain."""
+def _deployed(
+    database: Database, endpoint: ChainEndpoint, keys: Keys, deputy: Keys
+) -> tuple[Ledger, int]:
+    """The installation's contracts on this chain, deployed on the first use of the chain."""
     with Rpc(endpoint.url) as rpc:
         genesis = rpc.call("eth_getBlockByNumber", "0x0", False)["hash"].removeprefix("0x")
     with database.transaction() as session:
         row = session.scalars(select(DeploymentRow).filter_by(genesis_hash=genesis)).one_or_none()
         if row is None:
             _check_not_lost(session, endpoint)
-            ledger = Ledger.deploy(endpoint.url, keys.chain)
+            ledger = Ledger.deploy(endpoint.url, keys.chain, deputy.account)
             row = DeploymentRow(
                 chain_id=endpoint.chain_id,
                 chain_kind=endpoint.kind,
@@ -123,10 +162,10 @@ def _deployed(database: Database, endpoint: ChainEndpoint, keys: Keys) -> tuple[
             f"the chain at {endpoint.url} lost the contract {row.contract}: it was reset. "
             "Restore its data, or start over with another CONSILIUM_INSTANCE folder"
         ) from error
-    if ledger.coordinator != keys.account:
+    if not ledger.registry.has(Permission.COORDINATOR, keys.account):
         raise SetupError(
-            f"the contract {row.contract} belongs to {ledger.coordinator}, "
-            f"this installation's coordinator is {keys.account}"
+            f"this installation's coordinator {keys.account} is not the one of the contract "
+            f"{row.contract}"
         )
     return ledger, row.id
 

@@ -160,6 +160,7 @@ class Trainings:
 
     def _plan(self, request: TrainingRequest) -> Plan:
         task = get_task(request.task)
+        policy = self._federation.policy(task.name)
         partition = _partition(task.partition, request)
         available = tuple(task.load(partition))
         names = _chosen(available, request.hospitals)
@@ -182,6 +183,7 @@ class Trainings:
             hospitals=self._federation.enrol(names, HOSPITAL),
             nodes=self._federation.enrol(self._federation.node_names(), NODE),
             threshold=settings.threshold,
+            colluding=max(Plan.colluding, policy.fewest_accepted - 2),
             review=_review(request),
         )
 

@@ -14,6 +14,7 @@ from contracts.ledger import (
     AttemptKey,
     AttemptState,
     Ledger,
+    Policy,
     Refused,
     Role,
     nonce_commitment,
@@ -49,7 +50,7 @@ def all_accounts() -> list[str]:
 
 @dataclass
 class Federation:
-    """Account 0 is the coordinator's, 1 a stranger's, then hospitals', then nodes'."""
+    """Account 0 is the coordinator's, 1 a stranger's, then hospitals', nodes'; 15 the deputy's."""
 
     url: str
     hospital_count: int = 4
@@ -57,13 +58,18 @@ class Federation:
     training: bytes = digest("training")
     config: bytes = digest("config")
     model: bytes = digest("model 0")
+    task: str = "heart"
+    policy: Policy = field(default_factory=Policy)
     coordinator: Ledger = field(init=False)
     stranger: Ledger = field(init=False)
     hospitals: list[Ledger] = field(init=False)
     nodes: list[Ledger] = field(init=False)
+    deputy: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.coordinator = Ledger.deploy(self.url, private_key(0))
+        second = Account.from_key(private_key(MOST_PARTIES - 1)).address
+        self.coordinator = Ledger.deploy(self.url, private_key(0), second)
+        self.deputy = self.ledger(MOST_PARTIES - 1)
         members = [self.ledger(2 + i) for i in range(self.hospital_count + self.node_count)]
         self.stranger = self.ledger(1)
         self.hospitals = members[: self.hospital_count]
@@ -73,17 +79,22 @@ class Federation:
         return Ledger(self.url, self.coordinator.contract, private_key(index))
 
     def close(self) -> None:
-        for ledger in (self.coordinator, self.stranger, *self.hospitals, *self.nodes):
+        for ledger in (self.coordinator, self.deputy, self.stranger, *self.hospitals, *self.nodes):
             ledger.close()
 
     def register(self) -> None:
         for role, ledgers in ((Role.HOSPITAL, self.hospitals), (Role.NODE, self.nodes)):
             for ledger in ledgers:
-                self.coordinator.register(ledger.account, role, point(ledger.account))
+                self.coordinator.registry.register(ledger.account, role, point(ledger.account))
+        nodes = [ledger.account for ledger in self.nodes]
+        for one in (self.coordinator, self.deputy):
+            one.registry.set_nodes(nodes)
+            one.registry.set_policy(self.task, self.policy)
 
     def open_training(self, threshold: int = 1) -> None:
         self.coordinator.open_training(
             self.training,
+            self.task,
             self.config,
             self.model,
             [ledger.account for ledger in self.hospitals],

@@ -17,7 +17,7 @@ import pytest
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError
 
-from contracts.artifact import load_artifact
+from contracts.artifact import REGISTRY, load_artifact
 from contracts.chain import connect, fund
 from contracts.errors import ChainNotStarted, ChainUnreachable, RpcFailed, WrongChain
 from contracts.ledger import AttemptState
@@ -218,7 +218,9 @@ def test_web3_speaks_to_it_as_to_any_node(embedded_chain: Any) -> None:
     federation = Federation(embedded_chain.url)
     federation.register()
     w3 = Web3(HTTPProvider(embedded_chain.url))
-    contract = w3.eth.contract(federation.coordinator.contract, abi=list(load_artifact().abi))
+    contract = w3.eth.contract(
+        federation.coordinator.registry.contract, abi=list(load_artifact(REGISTRY).abi)
+    )
     logs = contract.events.Registered().get_logs(from_block=0)
     assert [log["args"]["account"] for log in logs] == [
         one.account for one in (*federation.hospitals, *federation.nodes)
@@ -231,7 +233,7 @@ def test_web3_speaks_to_it_as_to_any_node(embedded_chain: Any) -> None:
     assert w3.eth.get_block(block["hash"])["number"] == block["number"]
     register = contract.functions.register(federation.stranger.account, 1, point("s"))
     gas = register.estimate_gas({"from": federation.coordinator.account})
-    assert 50_000 < gas < 200_000
+    assert 50_000 < gas < 400_000
     with pytest.raises(ContractCustomError):
         register.call({"from": federation.stranger.account})
     assert w3.eth.fee_history(2, "latest")["baseFeePerGas"] == [0, 0, 0]
@@ -243,8 +245,8 @@ def test_blocks_do_not_run_ahead_of_time(embedded_chain: Any) -> None:
     before = federation.coordinator.head()
     federation.register()
     after = federation.coordinator.head()
-    # Eight blocks take less than eight seconds here; a rule of "later than the parent" would
+    # Twelve blocks take less than twelve seconds here; a rule of "later than the parent" would
     # have put the last one ahead of the clock.
-    assert after.number == before.number + 8
+    assert after.number == before.number + 12
     assert after.timestamp <= int(time.time())
     federation.close()

@@ -9,7 +9,15 @@ import pytest
 from eth_account import Account
 
 from contracts.errors import ReadOnly, RpcFailed, WrongChain
-from contracts.ledger import AttemptState, Ledger, Receipt, Role, nonce_commitment, set_digest
+from contracts.ledger import (
+    AttemptState,
+    Ledger,
+    Policy,
+    Receipt,
+    Role,
+    nonce_commitment,
+    set_digest,
+)
 from contracts.rpc import Rpc
 from tests.contracts.parties import Federation, digest, point, private_key, refusal
 
@@ -22,11 +30,17 @@ def calls(federation: Federation) -> list[Callable[[], Receipt]]:
     result: list[Callable[[], Receipt]] = []
     for role, ledgers in ((Role.HOSPITAL, hospitals), (Role.NODE, nodes)):
         result += [
-            lambda a=ledger.account, r=role: one.register(a, r, point(a)) for ledger in ledgers
+            lambda a=ledger.account, r=role: one.registry.register(a, r, point(a))
+            for ledger in ledgers
+        ]
+    for admin in (one, federation.deputy):
+        result += [
+            lambda a=admin: a.registry.set_nodes(accounts[1]),
+            lambda a=admin: a.registry.set_policy("heart", Policy(faults=1)),
         ]
     result += [
         lambda: one.open_training(
-            federation.training, federation.config, federation.model, *accounts, 1
+            federation.training, "heart", federation.config, federation.model, *accounts, 1
         ),
         lambda: one.open_attempt(key, federation.model),
     ]
@@ -88,7 +102,7 @@ def test_two_clients_of_one_account_do_not_lose_a_transaction(federation: Federa
     )
     for i, training in enumerate(extra):
         client = (federation.coordinator, other)[i % 2]
-        client.open_training(training, federation.config, federation.model, *members, 1)
+        client.open_training(training, "heart", federation.config, federation.model, *members, 1)
     assert [other.training(one).state for one in extra] == [1] * 4
     other.close()
 

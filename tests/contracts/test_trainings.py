@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.chain import ChainEndpoint
-from contracts.ledger import AttemptState, NotFound, Refused, Role, TrainingState
+from contracts.ledger import AttemptState, NotFound, Permission, Policy, Refused, TrainingState
 from tests.contracts.parties import Federation, digest, refusal
 
 
@@ -27,6 +27,7 @@ def test_unknown_training_is_not_found(parties: Federation) -> None:
 def open_with(parties: Federation, **changes: object) -> Refused:
     fields: dict[str, object] = {
         "training": parties.training,
+        "task": parties.task,
         "config_hash": parties.config,
         "initial_model": parties.model,
         "hospitals": [one.account for one in parties.hospitals],
@@ -69,11 +70,10 @@ def test_members_have_their_role(parties: Federation) -> None:
     parties.register()
     swapped = [one.account for one in (*parties.hospitals[:3], parties.nodes[0])]
     problem = open_with(parties, hospitals=swapped)
-    assert problem.reason == "WrongRole"
+    assert problem.reason == "LacksRole"
     assert problem.details == {
         "account": parties.nodes[0].account,
-        "expected": Role.HOSPITAL,
-        "actual": Role.NODE,
+        "role": Permission.HOSPITAL.value,
     }
 
 
@@ -81,7 +81,8 @@ def test_stranger_is_no_member(parties: Federation) -> None:
     parties.register()
     nodes = [one.account for one in (*parties.nodes[:3], parties.stranger)]
     problem = open_with(parties, nodes=nodes)
-    assert (problem.reason, problem.details["actual"]) == ("WrongRole", Role.NONE)
+    assert problem.reason == "LacksRole"
+    assert problem.details["account"] == parties.stranger.account
 
 
 def test_member_counts_once(parties: Federation) -> None:
@@ -99,7 +100,9 @@ def test_training_opens_once(federation: Federation) -> None:
 
 def test_only_the_coordinator_opens_and_ends(federation: Federation) -> None:
     for ledger in (federation.stranger, federation.hospitals[0], federation.nodes[0]):
-        problem = refusal(ledger.open_training, digest("t"), digest("c"), digest("m"), [], [], 1)
+        problem = refusal(
+            ledger.open_training, digest("t"), "heart", digest("c"), digest("m"), [], [], 1
+        )
         assert problem.reason == "NotCoordinator"
         assert refusal(ledger.end_training, federation.training, "").reason == "NotCoordinator"
 
@@ -126,3 +129,52 @@ def test_end_fails_the_running_attempt(federation: Federation) -> None:
 def test_reason_is_bounded(federation: Federation) -> None:
     problem = refusal(federation.coordinator.end_training, federation.training, "x" * 1025)
     assert (problem.reason, problem.details) == ("TooMany", {"most": 1024, "actual": 1025})
+
+
+def ruled(parties: Federation, policy: Policy) -> Refused | None:
+    """Open the training under another policy of its task; what refuses it."""
+    parties.policy = policy
+    parties.register()
+    try:
+        parties.open_training()
+    except Refused as refused:
+        return refused
+    return None
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason", "details"),
+    [
+        (Policy(allowed=False), "TaskNotAllowed", {"task": b"heart".ljust(32, b"\0")}),
+        (Policy(fewest_hospitals=5), "TooFew", {"least": 5, "actual": 4}),
+        # Two liars among four nodes cannot be borne: n >= 3 f + 1.
+        (Policy(faults=2), "TooFew", {"least": 7, "actual": 4}),
+        (Policy(quorum=5), "TooFew", {"least": 5, "actual": 4}),
+    ],
+)
+def test_a_training_that_breaks_the_policy_is_refused(
+    embedded_chain: ChainEndpoint, policy: Policy, reason: str, details: dict[str, object]
+) -> None:
+    parties = Federation(embedded_chain.url)
+    problem = ruled(parties, policy)
+    assert problem is not None
+    assert (problem.reason, problem.details) == (reason, details)
+    parties.close()
+
+
+def test_a_training_keeps_the_policy_that_it_was_opened_by(embedded_chain: ChainEndpoint) -> None:
+    parties = Federation(embedded_chain.url)
+    rules = Policy(faults=1, quorum=4, fewest_accepted=4, step_blocks=77, most_attempts=2)
+    assert ruled(parties, rules) is None
+    for one in (parties.coordinator, parties.deputy):
+        one.registry.set_policy(parties.task, Policy(allowed=False))
+    record = parties.coordinator.training(parties.training)
+    assert (record.task, record.quorum, record.fewest_accepted) == ("heart", 4, 4)
+    assert (record.step_blocks, record.attempts_left) == (77, 2)
+    parties.close()
+
+
+def test_a_task_without_a_policy_is_not_allowed(parties: Federation) -> None:
+    parties.register()
+    assert open_with(parties, task="lung").reason == "TaskNotAllowed"
+    assert not parties.coordinator.registry.policy("lung").allowed

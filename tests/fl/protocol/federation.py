@@ -22,7 +22,7 @@ from app.stores.party_files import PartyFiles
 from app.stores.rounds import Rounds
 from contracts.chain import ChainEndpoint
 from contracts.ledger import Ledger
-from contracts.records import AttemptKey, AttemptState, Role, Standing
+from contracts.records import AttemptKey, AttemptState, Policy, Role, Standing
 from crypto.digest import load_model, model_bytes
 from crypto.envelope import new_private_key, private_key_bytes, public_key_bytes
 from fl.aggregates import aggregate_for
@@ -76,14 +76,15 @@ class Federation:
         self.database_file = folder / "consilium.db"
         shutil.copy(blank, self.database_file)
         self.database = Database(f"sqlite:///{self.database_file}")
-        self.ledger = Ledger.deploy(chain.url, _chain_key())
+        deputy = _chain_key()
+        self.ledger = Ledger.deploy(chain.url, _chain_key(), Account.from_key(deputy).address)
         self.store = Rounds(self.database, TRAINING)
         self.tables: Mapping[str, Table] = get_task("heart").load()
         self._chain = chain
         self._keys = {name: (_chain_key(), new_private_key()) for name in (*HOSPITALS, *NODES)}
         self._parts = parts or {}
         self.plan = self._plan(rounds, seed, local, review)
-        self._register()
+        self._register(deputy)
         self._note_training()
         open_training(self.plan, TRAINING, self.ledger)
         self.parties = {n: self._party(n, (faulty or {}).get(n)) for n in self._keys}
@@ -249,10 +250,16 @@ class Federation:
             review=review,
         )
 
-    def _register(self) -> None:
+    def _register(self, deputy: bytes) -> None:
         for role, members in ((Role.HOSPITAL, self.plan.hospitals), (Role.NODE, self.plan.nodes)):
             for member in members:
-                self.ledger.register(member.account, role, bytes.fromhex(member.public_key))
+                key = bytes.fromhex(member.public_key)
+                self.ledger.registry.register(member.account, role, key)
+        second = Ledger(self._chain.url, self.ledger.contract, deputy)
+        for one in (self.ledger, second):
+            one.registry.set_nodes([member.account for member in self.plan.nodes])
+            one.registry.set_policy(self.plan.task, Policy())
+        second.close()
 
     def _note_training(self) -> None:
         with self.database.transaction() as session:

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Permissions} from "./Permissions.sol";
+import {Registry} from "./Registry.sol";
+
+/// @title Openings of sealed patient records
+/// @notice Who asked, who approved, who opened, each with the record's digest; nothing of a patient.
+contract Records is Permissions {
+    enum Stage {
+        None,
+        Requested,
+        Opened
+    }
+
+    struct Opening {
+        Stage stage;
+        uint8 approvals;
+        address doctor;
+        bytes32 record;
+    }
+
+    uint256 private constant MOST_DOCTORS = 16;
+
+    mapping(bytes32 record => uint8) private _quorums;
+    mapping(bytes32 record => mapping(address doctor => bool)) private _cares;
+    mapping(bytes32 id => Opening) private _openings;
+    mapping(bytes32 id => mapping(address doctor => bool)) private _approved;
+
+    event Sealed(bytes32 indexed record, address indexed doctor, address[] doctors, uint8 quorum);
+    event OpeningRequested(bytes32 indexed record, bytes32 indexed id, address indexed doctor, bytes32 reasonHash);
+    event OpeningApproved(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event RecordOpened(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+
+    error AlreadySealed(bytes32 record);
+    error NotInCare(bytes32 record, address doctor);
+    error WrongQuorum(uint8 quorum, uint256 doctors);
+    error Twice(address doctor);
+    error AlreadyRequested(bytes32 id);
+    error WrongStage(Stage expected, Stage actual);
+    error NotYours(address doctor, address sender);
+    error NoQuorum(uint8 quorum, uint8 approvals);
+    error EmptyHash();
+
+    constructor(Registry registry_) Permissions(registry_) {}
+
+    /// @notice Seal `record` among `doctors`, of whom the sender is one: `quorum` of them, a
+    /// majority, open it.
+    function seal(bytes32 record, address[] calldata doctors, uint8 quorum) external {
+        if (record == 0) revert EmptyHash();
+        if (_quorums[record] != 0) revert AlreadySealed(record);
+        bool majority = 2 * uint256(quorum) > doctors.length && quorum <= doctors.length;
+        if (!majority || quorum < 2 || doctors.length > MOST_DOCTORS) revert WrongQuorum(quorum, doctors.length);
+        for (uint256 i = 0; i < doctors.length; ++i) {
+            _requireRole(DOCTOR, doctors[i]);
+            if (_cares[record][doctors[i]]) revert Twice(doctors[i]);
+            _cares[record][doctors[i]] = true;
+        }
+        _requireCare(record, msg.sender);
+        _quorums[record] = quorum;
+        emit Sealed(record, msg.sender, doctors, quorum);
+    }
+
+    /// @notice Ask for `record` under the fresh identifier `id`; the sender counts as one approval.
+    /// @param reasonHash Salted SHA-256 of the reason.
+    function request(bytes32 record, bytes32 id, bytes32 reasonHash) external {
+        _requireCare(record, msg.sender);
+        if (id == 0 || reasonHash == 0) revert EmptyHash();
+        if (_openings[id].stage != Stage.None) revert AlreadyRequested(id);
+        _openings[id] = Opening(Stage.Requested, 1, msg.sender, record);
+        _approved[id][msg.sender] = true;
+        emit OpeningRequested(record, id, msg.sender, reasonHash);
+    }
+
+    /// @notice Approve the request `id` as another doctor of the record's.
+    function approve(bytes32 id) external {
+        Opening storage opening = _requireStage(id, Stage.Requested);
+        _requireCare(opening.record, msg.sender);
+        if (_approved[id][msg.sender]) revert Twice(msg.sender);
+        _approved[id][msg.sender] = true;
+        ++opening.approvals;
+        emit OpeningApproved(opening.record, id, msg.sender);
+    }
+
+    /// @notice Open what the sender asked for, once a quorum approved.
+    function open(bytes32 id) external {
+        Opening storage opening = _requireStage(id, Stage.Requested);
+        if (opening.doctor != msg.sender) revert NotYours(opening.doctor, msg.sender);
+        _requireRole(DOCTOR, msg.sender);
+        uint8 quorum = _quorums[opening.record];
+        if (opening.approvals < quorum) revert NoQuorum(quorum, opening.approvals);
+        opening.stage = Stage.Opened;
+        emit RecordOpened(opening.record, id, msg.sender);
+    }
+
+    /// @notice How many doctors open `record`; 0 if it was never sealed.
+    function quorumOf(bytes32 record) external view returns (uint8) {
+        return _quorums[record];
+    }
+
+    /// @notice How far the request `id` is.
+    function openingOf(bytes32 id) external view returns (Opening memory) {
+        return _openings[id];
+    }
+
+    function _requireCare(bytes32 record, address doctor) private view {
+        _requireRole(DOCTOR, doctor);
+        if (!_cares[record][doctor]) revert NotInCare(record, doctor);
+    }
+
+    function _requireStage(bytes32 id, Stage expected) private view returns (Opening storage opening) {
+        opening = _openings[id];
+        if (opening.stage != expected) revert WrongStage(expected, opening.stage);
+    }
+}
