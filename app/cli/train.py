@@ -15,6 +15,7 @@ from app.cli.console import progress
 from app.cli.step_lines import StepLines
 from app.cli.tables import print_training
 from app.errors import BusyError
+from app.services.anchoring import Anchoring
 from app.services.federation import Federation, open_federation
 from app.services.requests import TrainingRequest
 from app.services.results import training_document
@@ -47,6 +48,7 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
         for line in _announced(plan, simulation):
             progress().print(line)
         ending = trainings.run(identifier, StepLines(plan))
+    Anchoring(federation.database, federation.ledger.anchors).bring_up()
     document = training_document(federation.database, identifier)
     if args.json:
         sys.stdout.write(json.dumps(document) + "\n")

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.errors import SetupError
+from app.errors import RequestError, SetupError
 from app.models import DeploymentRow, PartyRow
 from app.services.keys import Keys, load_or_create
 from config import Settings
@@ -70,7 +70,7 @@ class Federation:
     def policy(self, task: str) -> Policy:
         """The rules of a task: the registry's, where it has none yet the default ones from now on.
 
-        Raises SetupError for a task that its administrators do not allow.
+        Raises RequestError for a task that its administrators do not allow.
         """
         registry = self.ledger.registry
         found = registry.policy(task)
@@ -80,7 +80,7 @@ class Federation:
                 deputy.registry.set_policy(task, Policy())
             found = registry.policy(task)
         if not found.allowed:
-            raise SetupError(f"the federation's policy does not allow the task {task}")
+            raise RequestError(f"the federation's policy does not allow the task {task}")
         return found
 
     def _seat(self, accounts: Sequence[str]) -> None:

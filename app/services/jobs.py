@@ -94,6 +94,11 @@ class Jobs:
             query = select(JobRow.stop_requested).filter_by(id=job_id)
             return bool(session.scalar(query))
 
+    @property
+    def database(self) -> Database:
+        """The database that the queue is in."""
+        return self._database
+
     def has_work(self) -> bool:
         """Whether a job can be claimed, or a training without a job was interrupted (or runs)."""
         with self._database.transaction() as session:

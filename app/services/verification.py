@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from app.models import ResultRow, TrainingRow
+from app.services.anchoring import Anchoring
 from app.services.attempt_check import AttemptCheck, attempt_name
 from app.services.audit import AuditLog
 from app.services.check_report import NOTHING, Report
@@ -66,10 +67,15 @@ class Verification:
             self._compare(f"training {missing[:12]}", "a row in the database", NOTHING)
 
     def _audit(self) -> None:
-        """The audit log's chain of hashes; nothing on the blockchain anchors it yet."""
-        broken = AuditLog(self._federation.database).verify()
+        """The audit log's chain of hashes, and the roots over it that the ledger holds."""
+        database = self._federation.database
+        broken = AuditLog(database).verify()
         told = f"entry {', '.join(map(str, broken))} altered or missing" if broken else "whole"
         self._compare("audit log", "whole", told)
+        for one in Anchoring(database, self._ledger.anchors).check():
+            what = f"audit log, entries {one.anchor.first} to {one.anchor.last}"
+            found = "an entry is missing" if one.found is None else one.found.hex()
+            self._compare(what, one.anchor.root.hex(), found)
 
     def _training(self, session: Session, row: TrainingRow) -> None:
         name = f"training {row.id[:12]}"

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import AppError, LeaseLost, RequestError
 from app.models import JobRow
+from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.audit import SYSTEM, AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
@@ -86,6 +87,8 @@ class Worker:
         self._settings = settings
         self._owner = owner
         self._leaving = leaving
+        # The last entry of the audit log that this worker knows to be anchored.
+        self._anchored = 0
 
     def run(self) -> None:
         """Work until told to leave."""
@@ -102,8 +105,12 @@ class Worker:
                 self._leaving.wait(pause)
 
     def look(self, jobs: Jobs) -> float:
-        """Do the next job if there is one; how many seconds to wait before looking again."""
-        if not jobs.has_work():
+        """Do the next job if there is one; how many seconds to wait before looking again.
+
+        The audit log is anchored after each job, and in between when it grew by EVERY entries.
+        """
+        has_work = jobs.has_work()
+        if not has_work and last_entry(jobs.database) < self._anchored + EVERY:
             return POLL_SECONDS
         lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
         try:
@@ -111,12 +118,14 @@ class Worker:
         except Timeout:
             return POLL_SECONDS
         with held, open_federation(self._settings) as federation:
-            jobs.adopt(federation.deployment)
-            job = jobs.claim(self._owner)
-            if job is None:
-                # Nothing of this chain: what is left over belongs to another one.
-                return TROUBLE_SECONDS
-            self._carry_out(job, jobs, federation)
+            if has_work:
+                jobs.adopt(federation.deployment)
+                job = jobs.claim(self._owner)
+                if job is None:
+                    # Nothing of this chain: what is left over belongs to another one.
+                    return TROUBLE_SECONDS
+                self._carry_out(job, jobs, federation)
+            self._anchored = Anchoring(jobs.database, federation.ledger.anchors).bring_up()
         return 0.0
 
     def _carry_out(self, job: JobRow, jobs: Jobs, federation: Federation) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from app.database import Database
 from app.models import AttemptRow, JobRow, StepRow, TrainingRow
+from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.audit import AuditLog
 from app.services.federation import open_federation
 from app.services.jobs import Jobs
@@ -23,7 +24,7 @@ from app.services.live import job_view
 from app.services.requests import TrainingRequest
 from app.services.trainings import Trainings
 from app.services.verification import Verification
-from app.services.work import Worker
+from app.services.work import POLL_SECONDS, Worker
 from config import TRAINING_LOCK, Settings
 from contracts.chain import connect
 from contracts.records import TrainingState
@@ -255,3 +256,18 @@ def test_nobody_claims_while_a_command_trains(repository: Path, installation: In
         lock.release()
         assert look(installation.jobs) == 0
     assert installation.job(first).state == "failed"
+
+
+def test_the_audit_log_is_anchored_when_it_has_grown(installation: Installation) -> None:
+    log, worker = (
+        AuditLog(installation.jobs.database),
+        Worker(installation.settings, "one", Event()),
+    )
+    for number in range(EVERY):
+        assert worker.look(installation.jobs) == POLL_SECONDS
+        log.add("ada", "model.looked_at", str(number))
+    assert worker.look(installation.jobs) == 0
+    assert worker.look(installation.jobs) == POLL_SECONDS
+    with open_federation(installation.settings) as federation:
+        anchoring = Anchoring(federation.database, federation.ledger.anchors)
+        assert anchoring.anchored() == last_entry(federation.database) == EVERY

@@ -1,0 +1,109 @@
+"""Openings of sealed records: who is in care, a majority, each step once, nothing of a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from contracts.chain import ChainEndpoint
+from contracts.ledger import Ledger, Permission, Role
+from contracts.records import OpeningRecord, Stage
+from tests.contracts.parties import Federation, digest, point, refusal
+
+RECORD, REASON = digest("record"), digest("salted reason")
+
+
+@dataclass
+class Clinic:
+    """Three doctors who care for a patient, and one who does not."""
+
+    federation: Federation
+    doctors: list[Ledger]
+
+    @property
+    def accounts(self) -> list[str]:
+        return [str(one.account) for one in self.doctors[:3]]
+
+    def seal(self, quorum: int = 2) -> None:
+        self.doctors[0].openings.seal(RECORD, self.accounts, quorum)
+
+
+@pytest.fixture
+def clinic(chain: ChainEndpoint) -> Iterator[Clinic]:
+    federation = Federation(chain.url)
+    doctors = federation.nodes
+    for one in doctors:
+        federation.coordinator.registry.register(str(one.account), Role.DOCTOR, point("d"))
+    yield Clinic(federation, doctors)
+    federation.close()
+
+
+def test_a_record_is_opened_with_a_majority_of_its_doctors(clinic: Clinic) -> None:
+    clinic.seal()
+    asks, approves = clinic.doctors[1].openings, clinic.doctors[2].openings
+    opening = digest("opening")
+    asks.request(RECORD, opening, REASON)
+    asked = OpeningRecord(Stage.REQUESTED, 1, clinic.accounts[1], RECORD)
+    assert asks.find(opening) == asked
+    problem = refusal(asks.open, RECORD, opening)
+    assert (problem.reason, problem.details) == ("NoQuorum", {"quorum": 2, "approvals": 1})
+    approves.approve(RECORD, opening)
+    asks.open(RECORD, opening)
+    assert asks.find(opening) == OpeningRecord(Stage.OPENED, 2, clinic.accounts[1], RECORD)
+    told = [
+        event for event in clinic.federation.coordinator.events() if event.contract == asks.contract
+    ]
+    names = ["Sealed", "OpeningRequested", "OpeningApproved", "RecordOpened"]
+    assert [event.name for event in told] == names
+    assert {event.values["record"] for event in told} == {RECORD}
+
+
+def test_each_step_is_its_own_doctor_s_and_once(clinic: Clinic) -> None:
+    clinic.seal()
+    first, second, third, outsider = (one.openings for one in clinic.doctors)
+    opening = digest("opening")
+    first.request(RECORD, opening, REASON)
+    assert refusal(outsider.request, RECORD, digest("o"), REASON).reason == "NotInCare"
+    assert refusal(outsider.approve, RECORD, opening).reason == "NotInCare"
+    assert refusal(second.request, RECORD, opening, REASON).reason == "AlreadyRequested"
+    # The requester counts as one approval already, and again it counts for nothing.
+    assert refusal(first.approve, RECORD, opening).reason == "Twice"
+    second.approve(RECORD, opening)
+    assert second.approve(RECORD, opening).block  # the first one's receipt
+    record = third.find(opening)
+    assert record is not None
+    assert record.approvals == 2
+    assert refusal(second.open, RECORD, opening).reason == "NotYours"
+    first.open(RECORD, opening)
+    assert refusal(third.approve, RECORD, opening).reason == "WrongStage"
+
+
+def test_a_doctor_who_lost_the_role_opens_nothing(clinic: Clinic) -> None:
+    clinic.seal()
+    first, second = clinic.doctors[:2]
+    opening = digest("opening")
+    first.openings.request(RECORD, opening, REASON)
+    second.openings.approve(RECORD, opening)
+    clinic.federation.deputy.registry.revoke(Permission.DOCTOR, str(first.account))
+    assert refusal(first.openings.open, RECORD, opening).reason == "LacksRole"
+
+
+@pytest.mark.parametrize("quorum", [0, 1, 4])
+def test_a_quorum_is_a_majority_of_at_least_two(clinic: Clinic, quorum: int) -> None:
+    problem = refusal(clinic.seal, quorum)
+    assert (problem.reason, problem.details) == ("WrongQuorum", {"quorum": quorum, "doctors": 3})
+    assert clinic.doctors[0].openings.quorum(RECORD) == 0
+
+
+def test_a_record_is_sealed_once_by_one_of_its_doctors(clinic: Clinic) -> None:
+    openings, others = clinic.doctors[3].openings, clinic.accounts
+    assert refusal(openings.seal, RECORD, others, 2).reason == "NotInCare"
+    stranger = clinic.federation.stranger
+    problem = refusal(openings.seal, RECORD, [*others[:2], stranger.account], 2)
+    assert problem.reason == "LacksRole"
+    clinic.seal()
+    again = refusal(openings.seal, RECORD, [clinic.doctors[3].account, *others[:1]], 2)
+    assert again.reason == "AlreadySealed"
+    assert refusal(stranger.openings.request, RECORD, digest("o"), REASON).reason == "LacksRole"
