@@ -27,7 +27,7 @@ abstract contract Parties is Roles {
     uint256 private constant MOST_KEYS = 32;
     uint256 private constant MOST_NODES = 16;
 
-    mapping(address account => Role) private _roles;
+    mapping(address account => Role) private _registered;
     mapping(address account => Key[]) private _keys;
     address[] private _nodes;
 
@@ -50,9 +50,9 @@ abstract contract Parties is Roles {
     /// @param publicKey Its P-256 key, uncompressed.
     function register(address account, Role role, bytes calldata publicKey) external onlyRole(DEFAULT_ADMIN_ROLE) {
         if (role == Role.None) revert NoRole(account);
-        if (_roles[account] != Role.None) revert AlreadyRegistered(account);
+        if (_registered[account] != Role.None) revert AlreadyRegistered(account);
         _requirePoint(publicKey);
-        _roles[account] = role;
+        _registered[account] = role;
         _keys[account].push(Key(uint64(block.number), 0, publicKey));
         emit Registered(account, role, publicKey);
         if (role == Role.Hospital) {
@@ -72,11 +72,12 @@ abstract contract Parties is Roles {
         if (nodes.length > MOST_NODES) revert TooMany(MOST_NODES, nodes.length);
         if (keccak256(abi.encodePacked(nodes)) == keccak256(abi.encodePacked(_nodes))) revert Unchanged();
         if (!_decidedByTwo()) return;
-        for (uint256 i = 0; i < _nodes.length; ++i) {
+        uint256 before = _nodes.length;
+        for (uint256 i = 0; i < before; ++i) {
             _revokeRole(NODE, _nodes[i]);
         }
         for (uint256 i = 0; i < nodes.length; ++i) {
-            if (_roles[nodes[i]] != Role.Node) revert NotANode(nodes[i]);
+            if (_registered[nodes[i]] != Role.Node) revert NotANode(nodes[i]);
             if (!_grantRole(NODE, nodes[i])) revert Twice(nodes[i]);
         }
         _nodes = nodes;
@@ -109,7 +110,7 @@ abstract contract Parties is Roles {
     /// @notice What `account` is registered as, and its key in force; empty without one.
     function partyOf(address account) external view returns (Role role, bytes memory publicKey) {
         Key[] storage keys = _keys[account];
-        role = _roles[account];
+        role = _registered[account];
         if (keys.length > 0 && keys[keys.length - 1].revoked == 0) publicKey = keys[keys.length - 1].point;
     }
 

@@ -119,8 +119,10 @@ def _write_shim(path: Path, solcjs: Path) -> None:
     path.write_text(
         "#!/bin/sh\n"
         f'if [ "$1" = --version ]; then echo "Version: $({quoted} --version)"; exit; fi\n'
-        # solc-js puts a remark about solvers before its JSON, and ends before a pipe is drained.
-        f'{quoted} --standard-json > "$0.out" && sed "/^>>>/d" "$0.out"\n'
+        # solc-js fails where its input is not there at once, puts a remark about solvers before
+        # its JSON, and ends before a pipe is drained.
+        f'cat > "$0.in" && {quoted} --standard-json < "$0.in" > "$0.out" '
+        '&& sed "/^>>>/d" "$0.out"\n'
     )
     path.chmod(0o755)
 

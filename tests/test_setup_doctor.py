@@ -167,7 +167,7 @@ def test_libgl(monkeypatch: pytest.MonkeyPatch, found: str | None, status: Statu
     assert checks.check_libgl(lambda name: found).status is status
 
 
-@pytest.mark.parametrize("folder", ["bin", *programs.NODE_FOLDERS])
+@pytest.mark.parametrize("folder", ["bin", *programs.PROGRAM_FOLDERS])
 def test_a_program_is_found_on_the_path_and_beside_the_application(
     tmp_path: Path, folder: str
 ) -> None:

@@ -9,11 +9,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-# Folders under the repository that may hold programs from npm, in this order after PATH.
-NODE_FOLDERS = (
+# Folders under the repository that may hold programs, in this order after PATH.
+PROGRAM_FOLDERS = (
     "node_modules/.bin",
     ".venv/node/node_modules/.bin",
     ".ci/cache/node/node_modules/.bin",
+    ".ci/cache/slither/bin",
 )
 
 
@@ -50,6 +51,12 @@ PROGRAMS = (
         "npm install --no-save solc@0.8.37",
     ),
     Program(
+        "slither",
+        ("slither",),
+        "static analysis of the contracts",
+        "python3 -m venv .ci/cache/slither && .ci/cache/slither/bin/pip install slither-analyzer",
+    ),
+    Program(
         "mariadb",
         ("mariadbd", "mysqld"),
         "MariaDB as the database instead of SQLite",
@@ -77,7 +84,7 @@ def get(name: str) -> Program:
 
 def folders(root: Path) -> list[Path]:
     """Return the folders that may hold programs and need not be on PATH, in order."""
-    return [*(root / folder for folder in NODE_FOLDERS), *_SYSTEM_FOLDERS]
+    return [*(root / folder for folder in PROGRAM_FOLDERS), *_SYSTEM_FOLDERS]
 
 
 def find(program: Program, root: Path, path: str | None = None) -> Path | None:
