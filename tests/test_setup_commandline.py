@@ -12,7 +12,7 @@ import pytest
 from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
-COMMANDS = ("train", "verify", "password", "experiment", "test", "doctor")
+COMMANDS = ("train", "verify", "password", "policy", "experiment", "test", "doctor")
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
@@ -119,6 +119,8 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
         ("train --round 1", "unrecognized arguments: --round"),
         ("verify now", "unrecognized arguments: now"),
+        ("policy --faults 1", "expected --task"),
+        ("policy --task heart --fewest-hospitals 2", "whole number from 3 to 64"),
         ("password", "required: NAME"),
         ("--fresh train", "--fresh stands alone"),
         ("test --slow --slow-only", "not allowed with"),

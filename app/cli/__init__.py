@@ -41,6 +41,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import password
 
         return password.password(args)
+    if args.command == "policy":
+        from app.cli import policy
+
+        return policy.policy(args)
     if args.command == "experiment":
         from app.cli import experiment
 

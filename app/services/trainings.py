@@ -23,7 +23,7 @@ from app.services.simulation import Simulation
 from app.stores.rounds import FINALISED, OPEN, Rounds
 from contracts.errors import NotFound, Refused
 from contracts.ledger import Ledger
-from contracts.records import MOST_REASON, TrainingState
+from contracts.records import MOST_REASON, Policy, TrainingState
 from fl.aggregates import result_digest
 from fl.channel import Channel
 from fl.datasets import Partition, SplitRule, Table, get_task
@@ -166,6 +166,7 @@ class Trainings:
         names = _chosen(available, request.hospitals)
         defaults = task.defaults
         settings = self._federation.settings
+        _check_policy(policy, task.name, len(names), settings.nodes)
         return Plan(
             task=task.name,
             partition=partition,
@@ -208,6 +209,19 @@ class Trainings:
                 row.accuracy = accuracy(confusion)
                 row.balanced_accuracy = balanced_accuracy(confusion)
             row.ended_at = now()
+
+
+def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int) -> None:
+    """Refuse what the contract would refuse, before anything is begun."""
+    needed = max(3 * policy.faults + 1, policy.quorum)
+    for what, least, actual in (
+        ("hospitals", policy.fewest_hospitals, hospitals),
+        ("nodes", needed, nodes),
+    ):
+        if actual < least:
+            raise RequestError(
+                f"the federation's policy for {task} asks for at least {least} {what}, got {actual}"
+            )
 
 
 def _get_training(session: Session, identifier: str) -> TrainingRow:

@@ -24,6 +24,14 @@ ATTACKS = (
 DEFAULT_SEED = 7
 DIABETES_HOSPITALS = (4, 10)
 EXPERIMENTS = ("poisoning",)
+POLICY_OPTIONS = (
+    ("--fewest-hospitals", (3, 64), "with fewer no training opens"),
+    ("--fewest-accepted", (3, 64), "with fewer updates no model is made"),
+    ("--faults", (0, 5), "lying nodes that must be borne: n >= 3 N + 1 nodes are needed"),
+    ("--quorum", (0, 16), "fewest equal votes, if that is more than the protocol asks for"),
+    ("--step-blocks", (1, 2**32 - 1), "blocks that a step of an attempt may take"),
+    ("--most-attempts", (1, 2**32 - 1), "attempts at rounds in one training"),
+)
 SEEDS, QUICK_SEEDS, MOST_SEEDS = 5, 3, 100
 _TEST_FLAGS = ("--slow", "--slow-only", "-h", "--help")
 
@@ -73,6 +81,16 @@ _PERSON_EPILOG = """\
 example:
   python3 run.py password "Ada Berg"
   python3 run.py password ada.berg@consilium.example"""
+
+_POLICY = """\
+Show the rules of the collaboration that the ledger holds, or change those of one task: both
+administrators of this installation propose and decide. Trainings that are open keep their rules."""
+
+_POLICY_EPILOG = """\
+examples:
+  python3 run.py policy
+  python3 run.py policy --task heart --fewest-hospitals 4 --faults 1
+  python3 run.py policy --task diabetes --forbid"""
 
 _EXPERIMENT = """\
 Run a comparison that needs many trainings: a table with means and intervals over paired seeds, a
@@ -124,7 +142,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     args.pytest_args = for_pytest
     if args.command == "train":
         _check_together(by_name["train"], args)
+    if args.command == "policy" and args.task is None and policy_changes(args):
+        by_name["policy"].error("expected --task: the rules of a task are changed")
     return args
+
+
+def policy_changes(args: argparse.Namespace) -> dict[str, Any]:
+    """The rules that the options of `policy` change, by their names."""
+    names = ["allowed", *(option[2:].replace("-", "_") for option, _, _ in POLICY_OPTIONS)]
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -162,6 +188,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         "password", help="make a new password for somebody", **_form(_PERSON, _PERSON_EPILOG)
     )
     password.add_argument("name", metavar="NAME", help="name or e-mail address of the person")
+    _add_policy(commands)
     _add_experiment(commands)
     test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
     which = test.add_mutually_exclusive_group()
@@ -173,6 +200,20 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         **_form(_DOCTOR, _DOCTOR_EPILOG),
     )
     return parser, commands.choices
+
+
+def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    policy = commands.add_parser(
+        "policy",
+        help="show or change the rules of the collaboration",
+        **_form(_POLICY, _POLICY_EPILOG),
+    )
+    policy.add_argument("--task", choices=TASKS, help="the task whose rules change")
+    allowed = policy.add_mutually_exclusive_group()
+    allowed.add_argument("--allow", dest="allowed", action="store_true", default=None)
+    allowed.add_argument("--forbid", dest="allowed", action="store_false", default=None)
+    for option, (least, most), text in POLICY_OPTIONS:
+        policy.add_argument(option, type=option_values.whole(least, most), metavar="N", help=text)
 
 
 def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
