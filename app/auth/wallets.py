@@ -96,7 +96,7 @@ def link() -> Answer:
         return _refused(str(refused))
     except LedgerError:
         return _no_chain()
-    flash("The wallet is linked. You can sign in with it once an administrator authorised it.")
+    flash("The wallet is linked. You can sign in with it once an administrator has authorised it.")
     return jsonify(location=url_for("auth.wallets.own"))
 
 
