@@ -3,8 +3,10 @@
 AppError
 ├── SetupError          keys, contract or database do not fit each other
 ├── RequestError        what was asked for cannot be done; says what can
-│   └── PasswordRefused the new password is not acceptable
+│   ├── PasswordRefused the new password is not acceptable
+│   └── MessageRefused  the message that a wallet signed is not accepted; says why
 ├── SignInRefused       e-mail address and password do not belong together
+│   └── WalletRefused   the wallet lets nobody in
 ├── ModelRefused        the stored model is not used: a check of it failed; says which
 ├── LeaseLost           a worker goes on with a job that another one has by now
 └── BusyError           another process is training in this installation
@@ -33,8 +35,16 @@ class PasswordRefused(RequestError):
     """The new password is not acceptable; the text says why."""
 
 
+class MessageRefused(RequestError):
+    """The message that a wallet signed is not accepted; the text says why."""
+
+
 class SignInRefused(AppError):
     """E-mail address and password do not belong together; the text never tells which is wrong."""
+
+
+class WalletRefused(SignInRefused):
+    """The wallet lets nobody in; the text never tells whether it is known."""
 
 
 class ModelRefused(AppError):

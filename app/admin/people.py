@@ -1,10 +1,11 @@
-"""The people who registered: authorise, refuse or suspend them."""
+"""The people who registered: authorise, refuse or suspend them, and decide about wallets."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.admin.forms import AuthoriseForm, ReasonForm
@@ -78,6 +79,33 @@ def suspend(user_id: int) -> Answer:
     return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
 
 
+@blueprint.post("/users/<int:user_id>/wallet/authorise")
+@requires(ADMINISTRATOR)
+def authorise_wallet(user_id: int) -> Answer:
+    """Let a person sign in with the wallet that the page showed."""
+    return _decide_wallet(user_id, services().wallets.authorise, "is authorised")
+
+
+@blueprint.post("/users/<int:user_id>/wallet/withdraw")
+@requires(ADMINISTRATOR)
+def withdraw_wallet(user_id: int) -> Answer:
+    """Let a person no longer sign in with the wallet that the page showed."""
+    return _decide_wallet(user_id, services().wallets.withdraw, "lets nobody in any more")
+
+
+def _decide_wallet(
+    user_id: int, decide: Callable[[UserRow, int, str], UserRow], done: str
+) -> Answer:
+    person = _person(user_id)
+    try:
+        decide(login.person(), user_id, request.form.get("address", ""))
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"The wallet of {person.name} {done}.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
 def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
     """The page; `form` is the refused one of the person `wrong`, which keeps what was typed."""
     accounts = services().accounts
@@ -85,6 +113,7 @@ def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
         "admin/users.html",
         waiting=accounts.waiting(),
         everyone=accounts.everyone(),
+        wallets=services().wallets.everyone(),
         words=WORDS,
         wrong=wrong,
         form=form,

@@ -7,13 +7,14 @@ Templates and their variables: auth/sign_in.html, auth/register.html and auth/pa
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
+from app.auth import wallets
 from app.auth.forms import PasswordForm, RegisterForm, SignInForm
+from app.auth.next_page import wanted
 from app.errors import PasswordRefused, SignInRefused
 from app.services.accounts import ACTIVE
 from app.web import login
@@ -21,6 +22,7 @@ from app.web.roles import public, signed_in
 from app.web.services import services
 
 blueprint = Blueprint("auth", __name__)
+blueprint.register_blueprint(wallets.blueprint)
 
 Answer = Response | str | tuple[str, int]
 
@@ -39,7 +41,7 @@ def sign_in() -> Answer:
         return _form_page("auth/sign_in.html", form)
     login.sign_in(row)
     services().audit.add(row, "user.signed_in", row.email)
-    target = _wanted() if row.state == ACTIVE else url_for("auth.waiting")
+    target = wanted() if row.state == ACTIVE else url_for("auth.waiting")
     return redirect(target, HTTPStatus.SEE_OTHER)
 
 
@@ -105,13 +107,3 @@ def _form_page(template: str, form: FlaskForm) -> tuple[str, int]:
     """The form, empty or with what was typed and what is wrong with it."""
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
     return render_template(template, form=form), status
-
-
-def _wanted() -> str:
-    """The page that somebody wanted before signing in, if it is one of ours."""
-    target = request.args.get("next", "")
-    parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith("//") and "\\" not in target
-    if own and not parts.netloc and target.isprintable():
-        return target
-    return url_for("home.index")

@@ -16,6 +16,7 @@ from app.models.training import (
     VoteRow,
 )
 from app.models.users import SessionRow, UserRow
+from app.models.wallets import WalletNonceRow, WalletRow
 
 __all__ = [
     "AttemptRow",
@@ -36,4 +37,6 @@ __all__ = [
     "TrainingRow",
     "UserRow",
     "VoteRow",
+    "WalletNonceRow",
+    "WalletRow",
 ]

@@ -34,6 +34,7 @@ Bytes = Blob().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 HASH = 64
 NAME = 100
+ADDRESS = 42  # of an account on the chain: 0x and 40 hexadecimal digits
 
 
 class Base(DeclarativeBase):

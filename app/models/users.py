@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import HASH, NAME, Base, Moment, now
+from app.models.base import ADDRESS, HASH, NAME, Base, Moment, now
 
 EMAIL = 254  # RFC 5321, 4.5.3.1.3, as erratum 1690 of RFC 3696 reads it
 
@@ -36,12 +36,16 @@ class UserRow(Base):
 
 
 class SessionRow(Base):
-    """A browser in which a person is signed in. The token itself is known to the browser only."""
+    """A browser in which a person is signed in. The token itself is known to the browser only.
+
+    `wallet` is the address that signed in; None when it was a password.
+    """
 
     __tablename__ = "sessions"
 
     token_sha256: Mapped[str] = mapped_column(String(HASH), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     epoch: Mapped[int] = mapped_column(Integer)
+    wallet: Mapped[str | None] = mapped_column(String(ADDRESS))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     expires_at: Mapped[datetime] = mapped_column(Moment)

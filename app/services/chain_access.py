@@ -29,6 +29,19 @@ class ChainAccess:
         endpoint = reach(settings.instance_dir, rpc_url=settings.chain_rpc_url)
         return LedgerReader(endpoint.url, self._contract(endpoint.url))
 
+    def chain_id(self) -> int:
+        """The id of the chain that runs now. Raises as `open` does.
+
+        Before the first training there is no contract yet, and any chain is ours.
+        """
+        settings = self._settings
+        endpoint = reach(settings.instance_dir, rpc_url=settings.chain_rpc_url)
+        with self._database.transaction() as session:
+            deployed = session.scalar(select(DeploymentRow.id).limit(1)) is not None
+        if deployed:
+            self._contract(endpoint.url)
+        return endpoint.chain_id
+
     def _contract(self, url: str) -> str:
         with Rpc(url) as rpc:
             genesis = rpc.call("eth_getBlockByNumber", "0x0", False)["hash"].removeprefix("0x")

@@ -20,6 +20,8 @@ from app.services.passwords import Passwords
 from app.services.predictions import Predictions
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
+from app.services.wallet_messages import WalletMessages
+from app.services.wallets import Wallets
 from app.web import assets, errors, header, headers, limiter, login, roles
 from app.web import services as service
 from config import ROOT, Settings
@@ -79,7 +81,7 @@ def _configure(app: Flask, instance: Path) -> None:
 def _make_services(settings: Settings, passwords: Passwords | None) -> service.Services:
     database = Database(settings.database)
     audit = AuditLog(database)
-    open_ledger = ChainAccess(settings, database).open
+    chain = ChainAccess(settings, database)
     return service.Services(
         settings=settings,
         database=database,
@@ -87,6 +89,9 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
         jobs=Jobs(database),
-        predictions=Predictions(database, open_ledger),
-        open_ledger=open_ledger,
+        predictions=Predictions(database, chain.open),
+        wallets=Wallets(database, audit),
+        wallet_messages=WalletMessages(database),
+        chain_id=chain.chain_id,
+        open_ledger=chain.open,
     )

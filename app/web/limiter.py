@@ -1,4 +1,4 @@
-"""Limits on guessing: passwords by address and by account, registrations by address.
+"""Limits on guessing: passwords and wallets by address and by account, registrations by address.
 
 Counted in this process's memory, which is the only one that serves. Only refused attempts count
 for passwords, so that who knows the password is never kept out by having used it often.
@@ -20,16 +20,22 @@ from app.web.login import viewer
 PER_ADDRESS: Final = "20 per 5 minutes"
 PER_ACCOUNT: Final = "10 per 15 minutes"
 REGISTRATIONS: Final = "30 per hour"
+# Each is a row until it expires, and needs an answer of the chain.
+WALLET_MESSAGES: Final = "60 per 5 minutes"
 
 
 def install(app: Flask) -> None:
-    """Limit the forms that check a password or make an account."""
+    """Limit the forms that check a password or a signature, or make an account."""
     limiter = Limiter(
         get_remote_address, app=app, storage_uri="memory://", strategy="moving-window"
     )
     guesses = partial(limiter.limit, methods=["POST"], deduct_when=_refused)
     _wrap(app, "auth.sign_in", guesses(PER_ADDRESS), guesses(PER_ACCOUNT, key_func=_account))
     _wrap(app, "auth.password", guesses(PER_ACCOUNT, key_func=_person))
+    _wrap(app, "auth.wallets.sign_in", guesses(PER_ADDRESS))
+    _wrap(app, "auth.wallets.link", guesses(PER_ACCOUNT, key_func=_person))
+    for endpoint in ("auth.wallets.sign_in_message", "auth.wallets.link_message"):
+        _wrap(app, endpoint, limiter.limit(WALLET_MESSAGES, methods=["POST"]))
     _wrap(app, "auth.register", limiter.limit(REGISTRATIONS, methods=["POST"]))
 
 

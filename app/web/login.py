@@ -54,10 +54,13 @@ def person() -> UserRow:
     return found.row
 
 
-def sign_in(row: UserRow) -> None:
-    """Begin a new session; what the browser's old one held is dropped and its token ended."""
+def sign_in(row: UserRow, wallet: str | None = None) -> None:
+    """Begin a new session; what the browser's old one held is dropped and its token ended.
+
+    `wallet` is the address that signed in, where it was no password.
+    """
     sign_out()
-    login_user(Viewer(row, services().sessions.open(row)))
+    login_user(Viewer(row, services().sessions.open(row, wallet)))
 
 
 def sign_out() -> None:

@@ -14,6 +14,8 @@ from app.services.audit import AuditLog
 from app.services.jobs import Jobs
 from app.services.predictions import Predictions
 from app.services.sessions import Sessions
+from app.services.wallet_messages import WalletMessages
+from app.services.wallets import Wallets
 from config import Settings
 from contracts.reader import LedgerReader
 
@@ -31,6 +33,9 @@ class Services:
     sessions: Sessions
     jobs: Jobs
     predictions: Predictions
+    wallets: Wallets
+    wallet_messages: WalletMessages
+    chain_id: Callable[[], int]
     open_ledger: Callable[[], LedgerReader]
 
 

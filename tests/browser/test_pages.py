@@ -32,6 +32,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.trainings.round_page": "{training}/rounds/1?check=1",
         "home.audit": "/audit?check=1",
         "auth.password": "/password",
+        "auth.wallets.own": "/wallet",
     },
     "doctor": {
         "doctor.home": "/doctor/",

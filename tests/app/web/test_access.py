@@ -28,6 +28,12 @@ MAY = {
     "auth.waiting": ANYBODY,
     "auth.sign_out": SIGNED_IN,
     "auth.password": SIGNED_IN,
+    "auth.wallets.sign_in_message": ANYBODY,
+    "auth.wallets.sign_in": ANYBODY,
+    "auth.wallets.own": frozenset(ROLES),
+    "auth.wallets.link_message": frozenset(ROLES),
+    "auth.wallets.link": frozenset(ROLES),
+    "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
 }
