@@ -21,7 +21,7 @@ from contracts.errors import ChainUnreachable
 ANSWER = "delete"
 # What an installation leaves in its folder. Anything else there is somebody else's and stays.
 OURS = ("consilium.db*", "chain.db*", "chain.json*", "chain.log", "parties", "secret.key")
-ALSO_OURS = ("server.json*", "worker.log", "web.log")
+ALSO_OURS = ("keystore.passphrase", "server.json*", "worker.log", "web.log")
 
 
 def start_over(settings: Settings) -> bool:
