@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     chain_rpc_url: str | None = Field(
         default=None,
         validation_alias="CHAIN_RPC_URL",
-        description="JSON-RPC address of a chain (Ganache); empty: the embedded chain.",
+        description="JSON-RPC address of a chain (Ganache, Anvil); empty: the embedded chain.",
     )
     nodes: int = Field(
         default=4,
