@@ -36,7 +36,7 @@ def measure() -> Gas:
     spent: dict[str, list[int]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder, connect(Path(folder)) as endpoint:
         coordinator = Ledger.deploy(endpoint.url, course_key("coordinator"))
-        spent["deploy"].append(_deployment(endpoint.url))
+        spent["deploy"].append(deployment_gas(endpoint.url))
         course = Course(coordinator, "gas", HOSPITALS, NODES)
         try:
             for phase in _phases(course):
@@ -51,6 +51,13 @@ def load() -> Gas:
     """What was measured last. Raises FileNotFoundError when there is no snapshot."""
     snapshot: Gas = json.loads(SNAPSHOT.read_text("utf-8"))
     return snapshot
+
+
+def deployment_gas(url: str) -> int:
+    """The gas of the last transaction on the chain at `url`, where a contract was just deployed."""
+    with Rpc(url) as rpc:
+        block = rpc.call("eth_getBlockByNumber", "latest", False)
+        return int(rpc.call("eth_getTransactionReceipt", block["transactions"][0])["gasUsed"], 16)
 
 
 def differences(old: Gas, new: Gas) -> list[str]:
@@ -83,12 +90,6 @@ def _phases(course: Course) -> Iterator[Phase]:
     for number in range(ROUNDS):
         yield from course.round(number)
     yield from course.end(ROUNDS)
-
-
-def _deployment(url: str) -> int:
-    with Rpc(url) as rpc:
-        block = rpc.call("eth_getBlockByNumber", "0x1", False)
-        return int(rpc.call("eth_getTransactionReceipt", block["transactions"][0])["gasUsed"], 16)
 
 
 def _text(gas: dict[str, int]) -> str:

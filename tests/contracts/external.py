@@ -22,11 +22,11 @@ END_SECONDS = 30.0
 
 
 @contextmanager
-def ganache(folder: Path) -> Iterator[ChainEndpoint]:
+def ganache(folder: Path, *options: str) -> Iterator[ChainEndpoint]:
     """Ganache with its database in `folder`."""
-    options = ["--wallet.deterministic", "--database.dbPath", str(folder / "db")]
-    options += ["--chain.chainId", "1337", "--chain.networkId", "1337"]
-    with _running("ganache", options, folder, signal.SIGKILL) as endpoint:
+    command = ["--wallet.deterministic", "--database.dbPath", str(folder / "db")]
+    command += ["--chain.chainId", "1337", "--chain.networkId", "1337", *options]
+    with _running("ganache", command, folder, signal.SIGKILL) as endpoint:
         yield endpoint
 
 
