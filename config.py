@@ -6,9 +6,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 ROOT = Path(__file__).resolve().parent
 
@@ -16,9 +23,27 @@ ROOT = Path(__file__).resolve().parent
 TRAINING_LOCK = "training.lock"
 SERVER_LOCK = "server.lock"
 
+_KEYSTORE = "CONSILIUM_KEYSTORE_PASSPHRASE"
+
+
+class _EnvFile(DotEnvSettingsSource):
+    """`.env`, which others may be able to read, without the passphrase."""
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        if values.get(_KEYSTORE):
+            raise SettingsError(
+                f"{_KEYSTORE} stands in {self.env_file}: set it in the environment, or leave it "
+                "out, and the passphrase is kept in a file of its own"
+            )
+        return values
+
 
 class Settings(BaseSettings):
-    """The settings of one installation. Raises pydantic's ValidationError for a bad value."""
+    """The settings of one installation.
+
+    Raises pydantic's ValidationError for a bad value, SettingsError for a passphrase in `.env`.
+    """
 
     model_config = SettingsConfigDict(env_file=ROOT / ".env", extra="ignore", frozen=True)
 
@@ -35,7 +60,7 @@ class Settings(BaseSettings):
     chain_rpc_url: str | None = Field(
         default=None,
         validation_alias="CHAIN_RPC_URL",
-        description="JSON-RPC address of a chain (Ganache); empty: the embedded chain.",
+        description="JSON-RPC address of a chain (Ganache, Anvil); empty: the embedded chain.",
     )
     nodes: int = Field(
         default=4,
@@ -58,6 +83,25 @@ class Settings(BaseSettings):
         validation_alias="CONSILIUM_PORT",
         description="Port of the pages on 127.0.0.1; when it is taken, the next free one; 0: any.",
     )
+
+    keystore_passphrase: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=_KEYSTORE,
+        description="What opens the parties' keystores, from the environment only; empty: a file.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then `.env`."""
+        env_file = getattr(dotenv_settings, "env_file", None)
+        return init_settings, env_settings, _EnvFile(settings_cls, env_file), file_secret_settings
 
     @property
     def database(self) -> str:

@@ -102,6 +102,10 @@ class Registry(Client):
             lambda: self._find("PolicySet", (word,), {"policy": rules}),
         )
 
+    def policy_action(self, task: str, policy: Policy) -> bytes:
+        """The name under which `set_policy` with these arguments is proposed."""
+        return keccak(self._interface.call_data("setPolicy", (task_word(task), _fields(policy))))
+
     def set_administrator(self, account: str, holds: bool) -> Receipt:
         """Make an account an administrator, or no longer one (two administrators)."""
         event = "RoleGranted" if holds else "RoleRevoked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from app.cli.console import complain
 from app.errors import AppError
@@ -21,6 +22,9 @@ def main(args: argparse.Namespace) -> int:
         for wrong in error.errors():
             name = ".".join(map(str, wrong["loc"]))
             complain(f"the setting {name} is {wrong['input']!r}: {wrong['msg'].lower()}")
+        return WRONG_USAGE
+    except SettingsError as error:
+        complain(str(error))
         return WRONG_USAGE
     except (AppError, LedgerError) as error:
         complain(str(error))

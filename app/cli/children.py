@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ class Child:
     """One process: `command` is asked for the words of each life of it, `log` takes what it says.
 
     It holds the reading end of a pipe as its standard input, so that it learns of its parent's
-    death, even by SIGKILL.
+    death, even by SIGKILL. Variables of the environment that are `hidden` are not handed on to it.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Child:
         command: Callable[[], Sequence[str]],
         log: Path,
         descriptors: Sequence[int] = (),
+        hidden: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._early_deaths = 0
@@ -40,6 +42,7 @@ class Child:
         self._command = command
         self._log = log
         self._descriptors = descriptors
+        self._hidden = frozenset(hidden)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
 
@@ -64,6 +67,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
+                env={name: os.environ[name] for name in os.environ.keys() - self._hidden},
                 pass_fds=tuple(self._descriptors),
                 # The terminal's interrupt is for the parent, which decides when they end.
                 start_new_session=True,

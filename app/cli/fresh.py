@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from app.cli.console import progress
 from app.database import Database, migration_config
 from app.errors import BusyError
+from app.services.passphrase import FILE as PASSPHRASE_FILE
 from config import TRAINING_LOCK, Settings
 from contracts.chain import reach
 from contracts.errors import ChainUnreachable
@@ -21,7 +22,7 @@ from contracts.errors import ChainUnreachable
 ANSWER = "delete"
 # What an installation leaves in its folder. Anything else there is somebody else's and stays.
 OURS = ("consilium.db*", "chain.db*", "chain.json*", "chain.log", "parties", "secret.key")
-ALSO_OURS = ("server.json*", "worker.log", "web.log")
+ALSO_OURS = (PASSPHRASE_FILE, "server.json*", "worker.log", "web.log")
 
 
 def start_over(settings: Settings) -> bool:
@@ -72,7 +73,9 @@ def _is_wanted(settings: Settings) -> bool:
 
 
 def _found(folder: Path) -> list[Path]:
-    return sorted({path for pattern in (*OURS, *ALSO_OURS) for path in folder.glob(pattern)})
+    found = {path for pattern in (*OURS, *ALSO_OURS) for path in folder.glob(pattern)}
+    # Keystores without their passphrase would look like a loss, so it goes last.
+    return sorted(found, key=lambda path: (path.name == PASSPHRASE_FILE, path))
 
 
 def _empty(url: str) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.children import Child
 from app.database import Database
 from app.services.jobs import Jobs
+from app.services.passphrase import VARIABLE
 from config import Settings
 from contracts.chain import ChainEndpoint, connect, reach
 from contracts.errors import LedgerError
@@ -62,6 +63,8 @@ class Supervisor:
             lambda: ["app.server", "--socket", str(number)],
             folder / "web.log",
             [number],
+            # It opens no keystore, so it need not be able to.
+            hidden=[VARIABLE],
         )
 
     @property

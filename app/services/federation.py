@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import RequestError, SetupError
 from app.models import DeploymentRow, PartyRow
-from app.services.keys import Keys, load_or_create
+from app.services.keys import KeyRing, Keys
 from config import Settings
 from contracts.chain import ChainEndpoint, connect, fund
 from contracts.errors import WrongChain
@@ -38,6 +38,7 @@ class Federation:
     endpoint: ChainEndpoint
     ledger: Ledger
     deployment: int
+    key_ring: KeyRing
 
     def ledger_of(self, keys: Keys) -> Ledger:
         """The contract as this party's account sees it."""
@@ -49,7 +50,7 @@ class Federation:
 
     def keys(self, name: str) -> Keys:
         """The keys of a party, created on first use."""
-        return load_or_create(self.settings.instance_dir / "parties", name)
+        return self.key_ring.keys(name)
 
     def node_names(self) -> list[str]:
         """The aggregator nodes of this installation."""
@@ -121,7 +122,7 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
     """Database migrated, chain reached, contract deployed; closed again at the end.
 
     Raises ChainUnreachable, and SetupError when the chain does not hold this installation's
-    contract.
+    contract or the keystores do not open.
     """
     settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
@@ -129,12 +130,13 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
         database.migrate()
         folder = settings.instance_dir
         with connect(folder, rpc_url=settings.chain_rpc_url) as endpoint:
-            keys = load_or_create(folder / "parties", COORDINATOR)
-            deputy = load_or_create(folder / "parties", DEPUTY)
+            key_ring = KeyRing.of(settings)
+            keys = key_ring.keys(COORDINATOR)
+            deputy = key_ring.keys(DEPUTY)
             fund(endpoint, [keys.account])
             ledger, deployment = _deployed(database, endpoint, keys, deputy)
             try:
-                yield Federation(settings, database, endpoint, ledger, deployment)
+                yield Federation(settings, database, endpoint, ledger, deployment, key_ring)
             finally:
                 ledger.close()
     finally:

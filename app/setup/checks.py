@@ -34,6 +34,8 @@ EARLIEST_YEAR = 2026
 LATEST_YEAR = 2100
 LARGEST_SKEW_SECONDS = 5.0
 RPC_TIMEOUT_SECONDS = 5.0
+# In the instance folder; app/services/passphrase.py makes it.
+KEYSTORE_OPENER = "keystore.passphrase"
 
 
 class Status(Enum):
@@ -162,6 +164,24 @@ def check_instance(folder: Path) -> Row:
     except OSError as error:
         advice = f"Give the folder to the user who starts this: chown -R $USER {place}"
         return Row(Status.PROBLEM, "instance", f"{place}: {error.strerror}", purpose, advice)
+
+
+def check_passphrase(instance: Path) -> Row:
+    """Check that nobody else can read the passphrase of the keystores, where it lies in a file."""
+    path = instance / KEYSTORE_OPENER
+    purpose = "the parties' keys, encrypted"
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        found = "no file; made with the first key, unless the environment has it"
+        return Row(Status.OK, "passphrase", found, purpose)
+    except OSError as error:
+        advice = f"Give it to the user who starts this: chown $USER {path}"
+        return Row(Status.PROBLEM, "passphrase", f"{path}: {error.strerror}", purpose, advice)
+    if os.name == "posix" and mode & 0o077:
+        found = f"{path} can be read by others"
+        return Row(Status.PROBLEM, "passphrase", found, purpose, f"chmod 600 {path}")
+    return Row(Status.OK, "passphrase", f"{path}, for its owner only", purpose)
 
 
 def check_libgl(find: Callable[[str], str | None] = ctypes.util.find_library) -> Row:

@@ -34,6 +34,7 @@ def examine(root: Path, environment: Environment, environ: Mapping[str, str]) ->
         checks.check_clock(root),
         checks.check_loopback(),
         checks.check_instance(instance),
+        checks.check_passphrase(instance),
     ]
     if url:
         rows.append(checks.check_chain(url))

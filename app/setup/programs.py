@@ -35,7 +35,7 @@ PROGRAMS = (
     Program(
         "node",
         ("node", "nodejs"),
-        "running ganache and the Solidity compiler",
+        "running ganache, anvil and the Solidity compiler",
         "apt-get install nodejs npm",
     ),
     Program(
@@ -43,6 +43,12 @@ PROGRAMS = (
         ("ganache",),
         "the same contract on Ganache instead of the embedded chain",
         "npm install --no-save ganache@7.9.2",
+    ),
+    Program(
+        "anvil",
+        ("anvil",),
+        "the same contract on Anvil instead of the embedded chain",
+        "npm install --no-save @foundry-rs/anvil@1.7.1",
     ),
     Program(
         "solc",

@@ -26,6 +26,9 @@ from contracts.embedded.methods import Methods
 from contracts.embedded.server import Door
 from contracts.embedded.store import Store
 
+# Below the 1,024 files that a process may have open by default.
+MOST_CONNECTIONS = 900
+
 
 def main() -> int:
     """Serve until told to stop; see the module's docstring for the exit status."""
@@ -68,7 +71,14 @@ def _parse() -> argparse.Namespace:
 
 
 def _listen(door: Door, notice: Path, port: int) -> Any:
-    options: dict[str, Any] = {"host": "127.0.0.1", "threads": 4, "ident": None}
+    options: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "threads": 4,
+        "ident": None,
+        # Each party of each training keeps a connection; who comes when all are taken waits.
+        "connection_limit": MOST_CONNECTIONS,
+        "asyncore_use_poll": True,
+    }
     if port == 0:
         try:
             # A wallet that was told the last port finds the chain again.

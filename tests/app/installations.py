@@ -19,5 +19,6 @@ def settings_of(folder: Path, chain: ChainEndpoint | None = None, **more: object
         "CHAIN_RPC_URL": chain.url if chain else None,
         "CONSILIUM_NODES": 4,
         "CONSILIUM_THRESHOLD": 1,
+        "CONSILIUM_KEYSTORE_PASSPHRASE": "",
     }
     return Settings.model_validate(given | more)

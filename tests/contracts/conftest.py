@@ -1,25 +1,20 @@
-"""Chains for the contract's tests: the embedded one, and Ganache among the long tests."""
+"""Chains for the contract's tests: the embedded one; Ganache and Anvil among the long tests."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from contracts.chain import ChainEndpoint, connect, fund
-from contracts.errors import ChainUnreachable
+from tests.contracts import external
 from tests.contracts.parties import Federation, all_accounts
 
 # The contract is the same on every chain; other programs' chains are for the long tests.
 CHAINS = [
     "embedded",
     pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
+    pytest.param("anvil", marks=[pytest.mark.needs("anvil"), pytest.mark.slow]),
 ]
 
 
@@ -32,24 +27,17 @@ def embedded_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEn
 @pytest.fixture(scope="session")
 def ganache_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
     folder = tmp_path_factory.mktemp("ganache")
-    port = _free_port()
-    command = [shutil.which("ganache") or "ganache", "-p", str(port), "--wallet.deterministic"]
-    command += ["--database.dbPath", str(folder / "db"), "--chain.chainId", "1337"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env={**os.environ, "HOME": str(folder)},
-        )
-    try:
-        endpoint = _await_chain(folder, f"http://127.0.0.1:{port}")
+    with external.ganache(folder) as endpoint:
         fund(endpoint, all_accounts())
         yield endpoint
-    finally:
-        process.kill()
-        process.wait()
+
+
+@pytest.fixture(scope="session")
+def anvil_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
+    folder = tmp_path_factory.mktemp("anvil")
+    with external.anvil(folder) as endpoint:
+        fund(endpoint, all_accounts())
+        yield endpoint
 
 
 @pytest.fixture(params=CHAINS)
@@ -73,18 +61,3 @@ def federation(parties: Federation) -> Federation:
     parties.register()
     parties.open_training()
     return parties
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_chain(folder: Path, url: str) -> ChainEndpoint:
-    for _ in range(600):
-        try:
-            return connect(folder, rpc_url=url)
-        except ChainUnreachable:
-            time.sleep(0.1)
-    raise AssertionError((folder / "log").read_text())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,14 @@ def test_batches_are_answered_in_order(embedded_chain: Any) -> None:
     body = json.dumps([{"id": i, "method": "net_version", "params": []} for i in range(3)])
     _, answers = post(embedded_chain.url, {}, body=body)
     assert [(one["id"], one["result"]) for one in answers] == [(i, "1337") for i in range(3)]
+
+
+def test_more_parties_than_a_training_may_have_keep_their_connections(embedded_chain: Any) -> None:
+    # 64 hospitals and 16 nodes of two trainings at once.
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Rpc(embedded_chain.url, deadline=10.0)) for _ in range(160)]
+        assert {client.call("eth_chainId") for client in clients} == {"0x539"}
+        assert {client.call("eth_chainId") for client in clients} == {"0x539"}
 
 
 def test_unprotected_transaction_is_refused(embedded_chain: Any) -> None:

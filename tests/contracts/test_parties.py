@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from eth_utils.crypto import keccak
 
 from contracts.chain import ChainEndpoint
 from contracts.ledger import Ledger, PartyRecord, Permission, Policy, Refused, Role
@@ -179,11 +178,9 @@ def test_two_administrators_always_remain(parties: Federation) -> None:
 def test_a_proposal_can_be_taken_back_and_another_decides_nothing(parties: Federation) -> None:
     registry, deputy = parties.coordinator.registry, parties.deputy.registry
     registry.set_policy("lung", Policy(faults=1))
-    data = registry._interface.call_data(
-        "setPolicy", (b"lung".ljust(32, b"\0"), (True, 1, 0, 3, 3, 10_000, 500))
-    )
-    assert refusal(deputy.withdraw, keccak(data)).reason == "NotProposed"
-    registry.withdraw(keccak(data))
+    action = registry.policy_action("lung", Policy(faults=1))
+    assert refusal(deputy.withdraw, action).reason == "NotProposed"
+    registry.withdraw(action)
     deputy.set_policy("lung", Policy(faults=1))
     assert not registry.policy("lung").allowed
     registry.set_policy("lung", Policy(faults=1))

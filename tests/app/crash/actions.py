@@ -219,7 +219,12 @@ def break_parties(broken: dict[str, str]) -> None:
 
 
 def _owner(path: Path) -> str:
-    """`node-1's 1/attempt-1/seat`: the party and where it keeps the file, without the training."""
+    """`node-1's 1/attempt-1/seat`: the party and where it keeps the file, without the training.
+
+    A file of no party is the installation's.
+    """
+    if "parties" not in path.parts:
+        return f"installation's {path.name}"
     parts = path.parts[path.parts.index("parties") + 1 :]
     kept = [part for part in parts[1:] if len(part) < 64 and part != "state"]
     return f"{parts[0]}'s {'/'.join(kept) or 'result'}"
