@@ -23,10 +23,12 @@ from contracts.records import (
     SubmissionRecord,
     TrainingRecord,
     TrainingState,
+    TransactionRecord,
     Verdict,
     Vote,
 )
 from contracts.rpc import Rpc
+from contracts.transactions import find_transaction
 
 # Blocks asked for at once; a node that finds that too many is asked for half.
 PAGE = 2_000
@@ -162,6 +164,17 @@ class LedgerReader:
         if block is None:
             raise NotFound(f"block {number}")
         return _head(block)
+
+    def transaction(self, transaction: str) -> TransactionRecord:
+        """Return a mined transaction, whoever sent it and whatever became of it.
+
+        Raises:
+            NotFound: the chain has mined none of that hash.
+        """
+        found = find_transaction(self._rpc, self._interface, transaction)
+        if found is None:
+            raise NotFound(f"the transaction {transaction}")
+        return found
 
     def events(
         self, training: bytes | None = None, from_block: int = 0, to_block: int | None = None

@@ -1,0 +1,56 @@
+"""What the ledger says, as the local copy stores it: canonical JSON, and what can be looked up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from eth_utils.address import is_checksum_address
+
+from contracts.records import LedgerEvent
+
+HASH_BYTES = 32
+
+
+def to_text(values: Mapping[str, object]) -> str:
+    """The values as JSON with sorted keys: bytes as hex digits, enums as words."""
+    return json.dumps(_plain(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_text(text: str) -> dict[str, Any]:
+    """The inverse of `to_text`, as far as JSON goes."""
+    values: dict[str, Any] = json.loads(text)
+    return values
+
+
+def mentioned(event: LedgerEvent) -> frozenset[str]:
+    """The accounts and hashes that an event names, as they are stored.
+
+    The training's identifier is left out, and so are hashes of zeros: they stand for nothing.
+    """
+    names = frozenset(_lookups(event.values.values()))
+    return names - {event.training.hex()} if event.training else names
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _lookups(values: Any) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, bytes) and len(value) == HASH_BYTES and any(value):
+            yield value.hex()
+        elif isinstance(value, str) and is_checksum_address(value):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _lookups(value)
+        elif isinstance(value, Mapping):
+            yield from _lookups(value.values())
