@@ -12,7 +12,7 @@ import pytest
 from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
-COMMANDS = ("train", "verify", "password", "experiment", "test", "doctor")
+COMMANDS = ("train", "verify", "ledger", "password", "experiment", "test", "doctor")
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])

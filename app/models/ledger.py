@@ -39,7 +39,7 @@ class LedgerCopyRow(Base):
 
 
 class LedgerTransactionRow(Base):
-    """A transaction that left an event. `gas` is what it used, `arguments` canonical JSON."""
+    """A transaction that left an event. `gas` is what it used, `arguments` are JSON."""
 
     __tablename__ = "ledger_transactions"
 
@@ -59,7 +59,7 @@ class LedgerTransactionRow(Base):
 
 
 class LedgerEventRow(Base):
-    """An event: `name` and its arguments as canonical JSON, and what it concerns, where it does."""
+    """An event: `name` and its arguments as JSON, and what it concerns, where it does."""
 
     __tablename__ = "ledger_events"
 
@@ -80,7 +80,10 @@ class LedgerEventRow(Base):
 
 
 class LedgerMentionRow(Base):
-    """An account, or a hash, that an event names; its sender, too."""
+    """An account, or a hash, that an event names; its sender, too.
+
+    With a transaction's first event also the hashes that the call carried.
+    """
 
     __tablename__ = "ledger_mentions"
     __table_args__ = (

@@ -20,13 +20,13 @@ from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import LedgerCopyRow, LedgerEventRow, LedgerMentionRow, LedgerTransactionRow
-from app.services.ledger_values import mentioned, to_text
+from app.services.ledger_values import is_hash, mentioned, to_text
 from contracts.errors import NotFound
 from contracts.reader import LedgerReader
 from contracts.records import BlockHead, LedgerEvent, TransactionRecord
 
 # What is read in one go. A transaction takes a few requests to the chain, an empty block none.
-MOST_TRANSACTIONS = 150
+MOST_TRANSACTIONS = 100
 MOST_BLOCKS = 2_000
 
 # In the order in which they can be emptied.
@@ -164,30 +164,37 @@ def _read(ledger: LedgerReader, copy: LedgerCopyRow, head: int) -> _Page:
             break
         block = ledger.block(number)
         for name, group in groupby(of_block, key=lambda event: event.transaction):
-            row = _transaction(ledger, name, block)
-            transactions.append(row)
-            events += [_event(one, row.sender) for one in group]
+            record = ledger.transaction(name)
+            if record.block_hash != block.hash:
+                raise _ChainChanged
+            transactions.append(_transaction(record, block))
+            events += _events(list(group), record)
     return _Page(ledger.block(until), transactions, events)
 
 
-def _transaction(ledger: LedgerReader, name: str, block: BlockHead) -> LedgerTransactionRow:
-    record = ledger.transaction(name)
-    if record.block_hash != block.hash:
-        raise _ChainChanged
+def _transaction(record: TransactionRecord, block: BlockHead) -> LedgerTransactionRow:
     return LedgerTransactionRow(
-        hash=name, block_time=moment_of(block), **transaction_columns(record)
+        hash=record.transaction, block_time=moment_of(block), **transaction_columns(record)
     )
 
 
-def _event(event: LedgerEvent, sender: str) -> LedgerEventRow:
-    names = sorted(mentioned(event) | {sender})
-    return LedgerEventRow(
-        contract=event.contract,
-        block=event.block,
-        log_index=event.index,
-        mentions=[LedgerMentionRow(value=one) for one in names],
-        **event_columns(event),
-    )
+def _events(found: Sequence[LedgerEvent], record: TransactionRecord) -> list[LedgerEventRow]:
+    """The events of a transaction; the first is also found by the hashes that the call carried."""
+    rows = []
+    for position, event in enumerate(found):
+        names = mentioned(event.values, event.training) | {record.sender}
+        if position == 0:
+            names |= set(filter(is_hash, mentioned(record.arguments, event.training)))
+        rows.append(
+            LedgerEventRow(
+                contract=event.contract,
+                block=event.block,
+                log_index=event.index,
+                mentions=[LedgerMentionRow(value=one) for one in sorted(names)],
+                **event_columns(event),
+            )
+        )
+    return rows
 
 
 def transaction_columns(record: TransactionRecord) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the ledger says, as the local copy stores it: canonical JSON, and what can be looked up."""
+"""What the ledger says, as the local copy stores it: JSON, and what can be looked up."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ from typing import Any
 
 from eth_utils.address import is_checksum_address
 
-from contracts.records import LedgerEvent
-
 HASH_BYTES = 32
 
 
 def to_text(values: Mapping[str, object]) -> str:
-    """The values as JSON with sorted keys: bytes as hex digits, enums as words."""
-    return json.dumps(_plain(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """The values as JSON in the contract's order: bytes as hex digits, enums as words."""
+    return json.dumps(_plain(values), separators=(",", ":"), ensure_ascii=False)
 
 
 def from_text(text: str) -> dict[str, Any]:
-    """The inverse of `to_text`, as far as JSON goes."""
-    values: dict[str, Any] = json.loads(text)
-    return values
+    """The inverse of `to_text`, as far as JSON goes; what is none any more is told as it is."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    return values if isinstance(values, dict) else {"unreadable": text}
 
 
-def mentioned(event: LedgerEvent) -> frozenset[str]:
-    """The accounts and hashes that an event names, as they are stored.
+def mentioned(values: Mapping[str, object], training: bytes | None) -> frozenset[str]:
+    """The accounts and hashes among the values, as they are stored.
 
     The training's identifier is left out, and so are hashes of zeros: they stand for nothing.
     """
-    names = frozenset(_lookups(event.values.values()))
-    return names - {event.training.hex()} if event.training else names
+    names = frozenset(_lookups(values.values()))
+    return names - {training.hex()} if training else names
+
+
+def is_hash(text: str) -> bool:
+    """Whether what `mentioned` gave is a hash, no account."""
+    return len(text) == 2 * HASH_BYTES
 
 
 def _plain(value: object) -> object:

@@ -30,6 +30,7 @@ MAY = {
     "auth.password": SIGNED_IN,
     "admin": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
+    "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
 _ARGUMENTS = {
@@ -39,6 +40,7 @@ _ARGUMENTS = {
     "user_id": 4711,
     "job_id": 4711,
     "filename": "css/base.css",
+    "value": "0" * 64,
 }
 
 
