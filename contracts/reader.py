@@ -165,6 +165,11 @@ class LedgerReader:
             raise NotFound(f"block {number}")
         return _head(block)
 
+    def find_block(self, block_hash: bytes) -> BlockHead | None:
+        """Return the block of that hash, or None."""
+        block = self._rpc.call("eth_getBlockByHash", "0x" + block_hash.hex(), False)
+        return None if block is None else _head(block)
+
     def transaction(self, transaction: str) -> TransactionRecord:
         """Return a mined transaction, whoever sent it and whatever became of it.
 

@@ -109,6 +109,10 @@ def _with_chain(check: HashCheck, facts: _Facts, ledger: LedgerReader) -> HashCh
     elif not facts.named and _is_mined(ledger, f"0x{check.value}"):
         what = "a transaction"
         notes.append("The chain holds it. It left no event, so the local copy does not list it.")
+    elif not facts.named and (block := ledger.find_block(bytes.fromhex(check.value))):
+        check = replace(check, what=f"block {block.number}", of_block=block.number)
+        what = check.what
+        lines.append(_same_block(ledger, block.number, check.value))
     lines += _events(ledger, facts.events)
     computed = [
         *check.recomputed,
@@ -142,6 +146,11 @@ def _block(ledger: LedgerReader, row: LedgerTransactionRow) -> Iterator[HashLine
         return
     yield HashLine(f"The hash of block {row.block}", block.hash.hex(), row.block_hash)
     yield HashLine("Its time, UTC", str(moment_of(block)), str(row.block_time))
+
+
+def _same_block(ledger: LedgerReader, number: int, value: str) -> HashLine:
+    """A block that the copy need not hold, beside the one of its number on the chain."""
+    return HashLine(f"The hash of block {number}", ledger.block(number).hash.hex(), value)
 
 
 def _training(facts: _Facts, ledger: LedgerReader) -> Iterator[HashLine]:

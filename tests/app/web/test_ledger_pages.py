@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.models import (
     AttemptRow,
     LedgerCopyRow,
     LedgerEventRow,
+    LedgerMentionRow,
     LedgerTransactionRow,
     MessageRow,
     ResultRow,
@@ -230,7 +231,7 @@ def test_lists_are_filtered_by_what_the_form_sends(alice: Browser, federation: F
     node = federation.keys("Node 2").account
     query = f"training={training}&round=1&party={node}&kind=Voted"
     events = alice.get(f"/ledger/events?{query}").text
-    assert "1 events of this choice" in text(events)
+    assert "1 event of this choice" in text(events)
     assert f'<option value="{node}" selected>Node 2</option>' in events
     assert "A node computed the result" in text(events)
     sent = text(alice.get(f"/ledger/transactions?{query}").text)
@@ -440,6 +441,29 @@ def test_what_was_altered_here_is_found_and_shown(
     page = text(alice.get(f"/ledger/hashes/{value}").text)
     assert "Something is different" in page
     assert "Different" in page
+
+
+@pytest.mark.usefixtures("altered")
+def test_pages_stand_a_copy_whose_events_were_removed(
+    alice: Browser, federation: Federation
+) -> None:
+    sent = transaction_of(federation, "Voted")
+    with federation.database.transaction() as session:
+        for table in (LedgerMentionRow, LedgerEventRow):
+            session.execute(delete(table))
+    for path in ("/ledger", "/ledger/transactions", f"/ledger/transactions/{sent}"):
+        assert alice.get(path).status_code == 200, path
+    check = checked(federation, sent)
+    assert [line.what for line in check.lines if not line.agrees] == ["Its events"]
+
+
+def test_a_block_that_the_copy_does_not_hold_is_found_on_the_chain(
+    alice: Browser, federation: Federation
+) -> None:
+    genesis = federation.ledger.block(0).hash.hex()
+    check = checked(federation, genesis)
+    assert (check.what, check.of_block, check.agrees) == ("block 0", 0, True)
+    assert "/ledger/blocks/0" in Parts(alice.get(f"/ledger/hashes/{genesis}").text).links
 
 
 def test_a_hash_that_nobody_knows_is_told_as_unknown(
