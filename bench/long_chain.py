@@ -9,13 +9,13 @@ from pathlib import Path
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import load_artifact
+from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
 from contracts.chain import CHAIN_ID, DATABASE
-from contracts.course import course_key
+from contracts.course import DEPUTY, course_account, course_key
 from contracts.embedded.evm import EmbeddedChain
 from contracts.embedded.store import Store
-from contracts.interface import federation
-from contracts.ledger import Ledger
+from contracts.interface import interface
+from contracts.ledger import Ledger, creation_code
 from contracts.records import Receipt, Role
 from contracts.rpc import Rpc
 from contracts.sender import GAS
@@ -24,24 +24,33 @@ LEAD = course_key("coordinator")
 
 
 def build(folder: Path, blocks: int) -> str:
-    """Make a chain of so many blocks in `folder`: a contract, then a registration a block.
+    """Make a chain of so many blocks in `folder`: the contracts, then a registration a block.
 
-    Returns the contract's address.
+    Returns the address of the federation's contract.
     """
     folder.mkdir(parents=True)
     store = Store(folder / DATABASE)
     try:
         chain = EmbeddedChain(store, CHAIN_ID)
-        created = store.find_mined(chain.mine(_signed(0, {"data": load_artifact().bytecode})))
-        assert created is not None and created.contract is not None
-        contract = to_checksum_address(created.contract)
-        for number in range(1, blocks):
-            call = federation().call_data("register", _party(number))
-            mined = store.find_mined(chain.mine(_signed(number, {"to": contract, "data": call})))
+
+        def mine(nonce: int, fields: dict[str, object]) -> str | None:
+            mined = store.find_mined(chain.mine(_signed(nonce, fields)))
             assert mined is not None and mined.status == 1
+            return to_checksum_address(mined.contract) if mined.contract else None
+
+        def create(nonce: int, contract: str, *addresses: str | None) -> str | None:
+            return mine(nonce, {"data": creation_code(contract, *map(str, addresses))})
+
+        lead = Account.from_key(LEAD).address
+        registry = create(0, REGISTRY, lead, course_account(DEPUTY))
+        anchors, records = create(1, ANCHORS, registry), create(2, RECORDS, registry)
+        federation = create(3, FEDERATION, registry, anchors, records)
+        for number in range(4, blocks):
+            call = interface(REGISTRY).call_data("register", _party(number))
+            mine(number, {"to": registry, "data": call})
     finally:
         store.close()
-    return contract
+    return str(federation)
 
 
 def blocks_of(url: str) -> int:
@@ -56,7 +65,7 @@ def registrations(url: str, contract: str, first: int) -> Iterator[Receipt]:
     try:
         number = first
         while True:
-            yield ledger.register(*_party(number))
+            yield ledger.registry.register(*_party(number))
             number += 1
     finally:
         ledger.close()

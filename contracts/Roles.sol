@@ -24,6 +24,11 @@ abstract contract Roles is AccessControl {
 
     uint256 private constant LEAST_ADMINISTRATORS = 2;
 
+    /// @notice The federation's first coordinator, also an administrator.
+    address public immutable founder;
+    /// @notice The other administrator of its beginning.
+    address public immutable cofounder;
+
     uint256 private _administrators;
     mapping(bytes32 action => address administrator) private _proposed;
 
@@ -43,6 +48,8 @@ abstract contract Roles is AccessControl {
         if (first == second || first == address(0) || second == address(0)) {
             revert TooFewAdministrators(LEAST_ADMINISTRATORS);
         }
+        founder = first;
+        cofounder = second;
         _grantRole(DEFAULT_ADMIN_ROLE, first);
         _grantRole(DEFAULT_ADMIN_ROLE, second);
         _grantRole(COORDINATOR, first);

@@ -52,6 +52,7 @@ class Interface:
 
     def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
         self._functions = {one["name"]: one for one in abi if one["type"] == "function"}
+        self._by_selector = {_selector(one): one for one in self._functions.values()}
         self._events = {one["name"]: one for one in abi if one["type"] == "event"}
         self._errors = _errors_of(abi)
         self._by_topic = {self.topic(name): one for name, one in self._events.items()}
@@ -67,6 +68,21 @@ class Interface:
             return _selector(abi) + encode(_types(abi["inputs"]), arguments)
         except (EncodingError, TypeError) as error:
             raise ValueError(f"{function}: {error}") from error
+
+    def call(self, data: bytes) -> tuple[str, Mapping[str, Any]]:
+        """Return the function that `data` calls, and its arguments by name.
+
+        Raises:
+            ValueError: it is no call of this contract.
+        """
+        abi = self._by_selector.get(data[:4])
+        if abi is None:
+            raise ValueError("expected a call of the contract, got another")
+        try:
+            values = decode(_types(abi["inputs"]), data[4:])
+        except DecodingError as error:
+            raise ValueError(f"expected a call of {abi['name']}: {error}") from error
+        return abi["name"], MappingProxyType(_named(abi["inputs"], values))
 
     def result(self, function: str, data: bytes) -> Any:
         """Return what `function` returned: its value, or a tuple if there are several.
@@ -119,13 +135,14 @@ class Interface:
         values = {**_named(indexed, words), **_named(plain, data)}
         return LedgerEvent(
             name=abi["name"],
+            contract=to_checksum_address(log["address"]),
             block=int(log["blockNumber"], 16),
+            block_hash=bytes.fromhex(log["blockHash"][2:]),
             transaction=log["transactionHash"],
             index=int(log["logIndex"], 16),
             training=values.get("training"),
             key=_key(values),
             values=MappingProxyType(values),
-            contract=to_checksum_address(log["address"]),
         )
 
 
@@ -171,6 +188,10 @@ def _value(abi: Mapping[str, Any], value: Any) -> Any:
         return to_checksum_address(value)
     if abi["type"] == "address[]":
         return tuple(to_checksum_address(one) for one in value)
+    if abi["type"] == "tuple":
+        return _named(abi["components"], value)
+    if abi["type"] == "tuple[]":
+        return tuple(_named(abi["components"], one) for one in value)
     kind = ENUMS.get(abi.get("internalType", ""))
     return value if kind is None else kind(value)
 

@@ -114,10 +114,10 @@ class Ledger(LedgerReader):
         with Rpc(rpc_url) as rpc:
             chain_id = int(rpc.call("eth_chainId"), 16)
             sender = Sender(rpc, interface(FEDERATION), chain_id, private_key)
-            registry = sender.deploy(_creation(REGISTRY, sender.account, second))
-            anchors = sender.deploy(_creation(ANCHORS, registry))
-            records = sender.deploy(_creation(RECORDS, registry))
-            address = sender.deploy(_creation(FEDERATION, registry, anchors, records))
+            registry = sender.deploy(creation_code(REGISTRY, sender.account, second))
+            anchors = sender.deploy(creation_code(ANCHORS, registry))
+            records = sender.deploy(creation_code(RECORDS, registry))
+            address = sender.deploy(creation_code(FEDERATION, registry, anchors, records))
         return cls(rpc_url, address, private_key)
 
     @property
@@ -264,7 +264,7 @@ def _tuple(key: AttemptKey) -> tuple[bytes, int, int]:
     return key.training, key.round, key.attempt
 
 
-def _creation(contract: str, *addresses: str) -> bytes:
+def creation_code(contract: str, *addresses: str) -> bytes:
     """What creates a contract whose constructor takes addresses."""
     words = encode(["address"] * len(addresses), addresses)
     return load_artifact(contract).bytecode + words

@@ -11,7 +11,7 @@ from contracts.anchors import Anchors
 from contracts.artifact import ANCHORS, CONTRACTS, FEDERATION, RECORDS, REGISTRY
 from contracts.client import Client
 from contracts.errors import NotFound, RpcFailed, WrongChain
-from contracts.interface import interface
+from contracts.interface import Interface, interface
 from contracts.openings import Openings
 from contracts.records import (
     AttemptKey,
@@ -25,12 +25,14 @@ from contracts.records import (
     SubmissionRecord,
     TrainingRecord,
     TrainingState,
+    TransactionRecord,
     Verdict,
     Vote,
 )
 from contracts.registry import Registry
 from contracts.rpc import Rpc
 from contracts.sender import Sender
+from contracts.transactions import find_transaction
 
 # Blocks asked for at once; a node that finds that too many is asked for half.
 PAGE = 2_000
@@ -178,6 +180,22 @@ class LedgerReader(Client):
             raise NotFound(f"block {number}")
         return _head(block)
 
+    def find_block(self, block_hash: bytes) -> BlockHead | None:
+        """Return the block of that hash, or None."""
+        block = self._rpc.call("eth_getBlockByHash", "0x" + block_hash.hex(), False)
+        return None if block is None else _head(block)
+
+    def transaction(self, transaction: str) -> TransactionRecord:
+        """Return a mined transaction, whoever sent it and whatever became of it.
+
+        Raises:
+            NotFound: the chain has mined none of that hash.
+        """
+        found = find_transaction(self._rpc, self._interfaces(), transaction)
+        if found is None:
+            raise NotFound(f"the transaction {transaction}")
+        return found
+
     def events(
         self, training: bytes | None = None, from_block: int = 0, to_block: int | None = None
     ) -> Iterator[LedgerEvent]:
@@ -213,8 +231,11 @@ class LedgerReader(Client):
 
     def _event(self, log: Any) -> LedgerEvent:
         """The event of a log, by the contract that left it."""
-        names = {address: name for name, address in self.addresses.items()}
-        return interface(names[to_checksum_address(log["address"])]).event(log)
+        return self._interfaces()[to_checksum_address(log["address"])].event(log)
+
+    def _interfaces(self) -> dict[str, Interface]:
+        """The interfaces of all contracts, by address."""
+        return {address: interface(name) for name, address in self.addresses.items()}
 
 
 def _key(key: AttemptKey) -> tuple[bytes, int, int]:

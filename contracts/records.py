@@ -142,6 +142,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class TransactionRecord:
+    """A mined transaction; `gas` is what it used.
+
+    `recipient` is None where it created a contract. `function` is None where the data are no call
+    of ours; `arguments` holds what was passed by name (snake case), structs as mappings.
+    """
+
+    transaction: str
+    block: int
+    block_hash: bytes
+    sender: str
+    recipient: str | None
+    nonce: int
+    succeeded: bool
+    gas: int
+    function: str | None
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockHead:
     """A block's place in the chain; hashes are 32 bytes, the timestamp is in seconds (UTC)."""
 
@@ -374,14 +394,16 @@ class AgreedSet:
 class LedgerEvent:
     """An event of one of the contracts; `key` is None where it concerns no attempt.
 
-    `values` holds all its arguments by name (snake case), enums as integers.
+    `contract` is the address that it came from. `values` holds all its arguments by name (snake
+    case), enums as integers.
     """
 
     name: str
+    contract: str
     block: int
+    block_hash: bytes
     transaction: str
     index: int
     training: bytes | None
     key: AttemptKey | None
     values: Mapping[str, object]
-    contract: str

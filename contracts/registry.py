@@ -7,6 +7,7 @@ the second decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -44,6 +45,11 @@ class Registry(Client):
         """Return all keys that `account` ever had, the oldest first."""
         found = self._view("keysOf", account)
         return tuple(PartyKey(since, revoked or None, key) for since, revoked, key in found)
+
+    def founders(self) -> tuple[str, str]:
+        """Return the first coordinator, and the other administrator of the beginning."""
+        first, second = self._view("founder"), self._view("cofounder")
+        return to_checksum_address(first), to_checksum_address(second)
 
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes, in their order."""
@@ -95,16 +101,16 @@ class Registry(Client):
 
     def set_policy(self, task: str, policy: Policy) -> Receipt:
         """Set the rules of a task (two administrators)."""
-        word, rules = task_word(task), _fields(policy)
+        word, rules = task_word(task), astuple(policy)
         return self._decide(
             "setPolicy",
             (word, rules),
-            lambda: self._find("PolicySet", (word,), {"policy": rules}),
+            lambda: self._find("PolicySet", (word,), {"policy": asdict(policy)}),
         )
 
     def policy_action(self, task: str, policy: Policy) -> bytes:
         """The name under which `set_policy` with these arguments is proposed."""
-        return keccak(self._interface.call_data("setPolicy", (task_word(task), _fields(policy))))
+        return keccak(self._interface.call_data("setPolicy", (task_word(task), astuple(policy))))
 
     def set_administrator(self, account: str, holds: bool) -> Receipt:
         """Make an account an administrator, or no longer one (two administrators)."""
@@ -134,15 +140,3 @@ class Registry(Client):
             )
 
         return self._send(function, arguments, find_done)
-
-
-def _fields(policy: Policy) -> tuple[object, ...]:
-    return (
-        policy.allowed,
-        policy.faults,
-        policy.quorum,
-        policy.fewest_hospitals,
-        policy.fewest_accepted,
-        policy.step_blocks,
-        policy.most_attempts,
-    )

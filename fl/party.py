@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contracts.ledger import Ledger
+from contracts.reader import LedgerReader
 from contracts.records import AttemptKey
 from crypto.context import Context
 from crypto.envelope import PrivateKey
@@ -79,7 +80,7 @@ class Party:
             raise StepRefused(f"{self.name} was handed another configuration than the ledger's")
 
 
-def context_of(ledger: Ledger, key: AttemptKey) -> Context:
+def context_of(ledger: LedgerReader, key: AttemptKey) -> Context:
     """The context of an attempt on the contract that the ledger speaks to."""
     contract = bytes.fromhex(ledger.contract.removeprefix("0x"))
     return Context(ledger.chain_id, contract, key.training, key.round, key.attempt)

@@ -12,7 +12,9 @@ import pytest
 from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
-COMMANDS = ("train", "verify", "password", "policy", "experiment", "test", "doctor")
+COMMANDS = (
+    "train", "verify", "ledger", "password", "policy", "experiment", "test", "doctor",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])

@@ -41,6 +41,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import verify
 
         return verify.verify(args)
+    if args.command == "ledger":
+        from app.cli import ledger
+
+        return ledger.ledger(args)
     if args.command == "password":
         from app.cli import password
 

@@ -31,6 +31,7 @@ _TASKS: Final = {
     roles.AUDITOR: (
         "The audit log shows who did what and when. Each entry carries the hash of the one before.",
         "Check the log: every hash is computed again, and what was altered or removed is named.",
+        "The ledger shows what each party put on the chain; each hash there can be checked.",
     ),
     roles.INSTRUCTOR: (
         "Above you see the models in use, each compared with the ledger.",

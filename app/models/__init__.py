@@ -4,6 +4,12 @@ from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
 from app.models.federation import DeploymentRow, PartyRow
 from app.models.jobs import JobRow, PartyProgressRow
+from app.models.ledger import (
+    LedgerCopyRow,
+    LedgerEventRow,
+    LedgerMentionRow,
+    LedgerTransactionRow,
+)
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -27,6 +33,10 @@ __all__ = [
     "EvaluationRow",
     "FaultRow",
     "JobRow",
+    "LedgerCopyRow",
+    "LedgerEventRow",
+    "LedgerMentionRow",
+    "LedgerTransactionRow",
     "MessageRow",
     "PartyProgressRow",
     "PartyRow",

@@ -44,7 +44,6 @@ class AttemptCheck:
         parties: Mapping[str, Party],
     ) -> None:
         self._report = report
-        self._federation = federation
         self._ledger = federation.ledger
         self._plan = plan
         self._row = row
@@ -84,7 +83,7 @@ class AttemptCheck:
         events: Events,
     ) -> None:
         check = ReviewCheck(
-            self._report, self._federation, self._plan, self._row, self._key, self._name
+            self._report, self._ledger, self._plan, self._row, self._key, self._name
         )
         check.run(record, submissions, messages, events)
 

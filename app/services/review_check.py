@@ -13,12 +13,13 @@ from typing import Any
 
 from app.models import AttemptRow, MessageRow, SubmissionRow
 from app.services.check_report import NOTHING, Report
-from app.services.federation import Federation
 from app.services.round_names import is_update
 from app.stores.rounds import ACCEPTED, NOT_VERIFIED, REFUSED, REJECTED
 from contracts.digests import set_digest, submissions_root
+from contracts.reader import LedgerReader
 from contracts.records import (
     NOTHING_OPENED,
+    AgreedSet,
     AttemptKey,
     AttemptRecord,
     LedgerEvent,
@@ -48,14 +49,14 @@ class ReviewCheck:
     def __init__(
         self,
         report: Report,
-        federation: Federation,
+        ledger: LedgerReader,
         plan: Plan,
         row: AttemptRow,
         key: AttemptKey,
         name: str,
     ) -> None:
         self._report = report
-        self._ledger = federation.ledger
+        self._ledger = ledger
         self._plan = plan
         self._row = row
         self._key = key
@@ -80,6 +81,15 @@ class ReviewCheck:
             if (one := known.get(submission.hospital)) is not None:
                 self._submission(submission, one, verdicts, outcome, events)
         self._attempt(record, outcome, events)
+
+    def agreed_set(
+        self,
+        record: AttemptRecord,
+        submissions: Sequence[SubmissionRecord],
+        messages: Sequence[MessageRow],
+    ) -> AgreedSet:
+        """The agreed set, computed again from what is stored."""
+        return self._verdicts(record, submissions, messages, self._outcome(messages)).agreed
 
     def _outcome(self, messages: Sequence[MessageRow]) -> Outcome | None:
         context = context_of(self._ledger, self._key)

@@ -24,6 +24,7 @@ from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.audit import SYSTEM, AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
+from app.services.ledger_index import LedgerIndex
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
@@ -126,6 +127,7 @@ class Worker:
                     return TROUBLE_SECONDS
                 self._carry_out(job, jobs, federation)
             self._anchored = Anchoring(jobs.database, federation.ledger.anchors).bring_up()
+            _read_ledger(federation)
         return 0.0
 
     def _carry_out(self, job: JobRow, jobs: Jobs, federation: Federation) -> None:
@@ -207,6 +209,14 @@ class _Run:
         if self._job.training_id is not None:
             self._trainings.give_up(self._job.training_id, reason)
         return reason
+
+
+def _read_ledger(federation: Federation) -> None:
+    """Bring the local copy of the chain's events up to date; pages do so, too, if this fails."""
+    try:
+        LedgerIndex(federation.database).catch_up(federation.ledger)
+    except (LedgerError, OperationalError) as error:
+        _logger.warning("the copy of the ledger was not brought up to date: %s", error)
 
 
 def _note(log: AuditLog, job: JobRow, state: str, reason: str, session: Session) -> None:

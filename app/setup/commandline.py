@@ -73,6 +73,14 @@ _VERIFY_EPILOG = """\
 example:
   python3 run.py verify && echo intact"""
 
+_LEDGER = """\
+Bring the local copy of the chain's events up to date, which the pages of the ledger show. They do
+so themselves when they are opened; nothing is decided by the copy."""
+
+_LEDGER_EPILOG = """\
+example:
+  python3 run.py ledger --rebuild"""
+
 _PERSON = """\
 Make a new password for somebody and show it once. All browsers in which that person is signed in
 are signed out."""
@@ -183,6 +191,14 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         "verify",
         help="compare every stored hash with the chain",
         **_form(_VERIFY, _VERIFY_EPILOG),
+    )
+    ledger = commands.add_parser(
+        "ledger",
+        help="update the local copy of the chain's events",
+        **_form(_LEDGER, _LEDGER_EPILOG),
+    )
+    ledger.add_argument(
+        "--rebuild", action="store_true", help="throw the copy away first, then read it all again"
     )
     password = commands.add_parser(
         "password", help="make a new password for somebody", **_form(_PERSON, _PERSON_EPILOG)

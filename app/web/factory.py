@@ -12,6 +12,7 @@ from app.auth import routes as auth
 from app.database import Database
 from app.doctor import routes as doctor
 from app.home import routes as home
+from app.ledger import routes as ledger
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
@@ -48,8 +49,8 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
     CSRFProtect(app)
-    for blueprint in (home.blueprint, auth.blueprint, admin.blueprint, doctor.blueprint):
-        app.register_blueprint(blueprint)
+    for pages in (home, auth, admin, doctor, ledger):
+        app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)
     assets.install(app)

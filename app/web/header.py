@@ -30,10 +30,15 @@ _PAGES: Final = {
         ("Overview", "admin.overview"),
         ("People", "admin.people.users"),
         ("Trainings", "admin.trainings.listed"),
+        ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),
     roles.DOCTOR: (("Today", "doctor.home"),),
-    roles.AUDITOR: (("Home", "home.index"), ("Audit log", "home.audit")),
+    roles.AUDITOR: (
+        ("Home", "home.index"),
+        ("Ledger", "ledger.overview"),
+        ("Audit log", "home.audit"),
+    ),
 }
 
 

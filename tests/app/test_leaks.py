@@ -17,7 +17,7 @@ from flask import Flask
 from app.database import Database
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
-from app.services.federation import COORDINATOR, open_federation
+from app.services.federation import COORDINATOR, DEPUTY, open_federation
 from app.services.keys import SIGNING, Keys
 from app.services.passphrase import FILE, KEYSTORE
 from app.services.passwords import Passwords
@@ -80,7 +80,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             started = trainings.start(plan)
             assert trainings.run(started, lambda event: lines.append(repr(event))).finished
             assert Verification(federation).run().differences == []
-            names = [COORDINATOR, *(member.name for member in (*plan.hospitals, *plan.nodes))]
+            members = (*plan.hospitals, *plan.nodes)
+            names = [COORDINATOR, DEPUTY, *(member.name for member in members)]
             keys = [federation.keys(name) for name in names]
             lines.append(repr((federation, keys)))
     finally:
@@ -103,7 +104,7 @@ def test_the_search_finds_what_is_there(trained: Trained) -> None:
         assert leaked(trained.secrets, shown)[:1] == [secret]
     # What is public of each key does lie in the database.
     database = (trained.folder / "consilium.db").read_bytes()
-    assert [one.name for one in trained.keys[1:] if one.account.encode() not in database] == []
+    assert [one.name for one in trained.keys[2:] if one.account.encode() not in database] == []
 
 
 def test_no_file_but_the_keystores_holds_a_private_key(trained: Trained) -> None:
@@ -153,6 +154,8 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "user_id": 1,
         "job_id": 1,
         "filename": "css/base.css",
+        "value": training,
+        "transaction": "0x" + training,
     }
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()):

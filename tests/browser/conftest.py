@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +94,24 @@ def arrive(site: Site, browser: Browser) -> Iterator[Callable[..., Person]]:
 def trained(site: Site, browser: Browser) -> str:
     """The path of a finished heart training of one round."""
     return _train(site, browser, "heart")
+
+
+@pytest.fixture(scope="session")
+def on_chain(site: Site, trained: str) -> dict[str, str]:
+    """Where the training's published set stands: `transaction`, `block`, and its `timeline`."""
+    timeline = trained.removeprefix("/admin")
+    find = (
+        "SELECT e.transaction_hash, e.block FROM ledger_events e "
+        "WHERE e.name = 'SetPublished' AND e.round = 1 AND e.training = ?"
+    )
+    query = (find, (timeline.rsplit("/", 1)[1],))
+    with closing(sqlite3.connect(site.folder / "consilium.db", timeout=30)) as database:
+        end = time.monotonic() + LONG / 1000
+        # The worker copies what the training put on the chain right after its end.
+        while (row := database.execute(*query).fetchone()) is None:
+            assert time.monotonic() < end, "the worker did not read the ledger"
+            time.sleep(0.1)
+    return {"transaction": row[0], "block": str(row[1]), "timeline": timeline}
 
 
 @pytest.fixture(scope="session")

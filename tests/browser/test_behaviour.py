@@ -158,3 +158,30 @@ def test_theme_is_kept(arrive: Callable[..., Person]) -> None:
     expect(person.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     expect(person.page.get_by_role("button", name="Use light colours")).to_be_visible()
     person.require_good_page()
+
+
+def test_hash_on_the_ledger_is_copied_and_checked_by_keyboard(
+    trained: str, on_chain: dict[str, str], arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(PHONE, "administrator")
+    ada.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ada.open(f"{trained}/rounds/1")
+    ada.press("Timeline on the ledger", role="link")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Round 1, step by step")
+    short = on_chain["transaction"][:10]
+    ada.page.get_by_role("link", name=f"{short}…").press("Enter")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Published the set")
+    copy = ada.page.get_by_role("button", name=f"Copy the transaction {short}")
+    ada.tab_to(copy)
+    ada.page.keyboard.press("Enter")
+    expect(ada.page.locator("#announcer")).to_have_text("Copied")
+    assert ada.page.evaluate("navigator.clipboard.readText()") == on_chain["transaction"]
+    ada.press("Check against the chain", role="link")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("The same on the chain")
+    compared = ada.page.get_by_role("group", name="On the chain")
+    expect(compared.get_by_text("Same", exact=True)).to_have_count(9)
+    ada.through_menu("Ledger")
+    ada.fill("Hash or block number", on_chain["block"])
+    ada.press("Look up")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text(f"Block {on_chain['block']}")
+    ada.require_good_page()

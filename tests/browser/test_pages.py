@@ -14,7 +14,8 @@ from tests.browser.person import WAYS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 
-# Each page by its endpoint; {training} is the address of a finished training.
+# Each page by its endpoint; {training} is the address of a finished training, the other names are
+# those of `on_chain`.
 PAGES: dict[str | None, dict[str, str]] = {
     None: {
         "home.index": "/",
@@ -30,6 +31,13 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.trainings.new": "/admin/trainings/new/diabetes",
         "admin.trainings.one": "{training}",
         "admin.trainings.round_page": "{training}/rounds/1?check=1",
+        "ledger.overview": "/ledger",
+        "ledger.events": "/ledger/events?round=1",
+        "ledger.transactions": "/ledger/transactions",
+        "ledger.transaction": "/ledger/transactions/{transaction}",
+        "ledger.block": "/ledger/blocks/{block}",
+        "ledger.round_page": "/ledger{timeline}/rounds/1",
+        "ledger.check": "/ledger/hashes/{transaction}",
         "home.audit": "/audit?check=1",
         "auth.password": "/password",
         "auth.wallets.own": "/wallet",
@@ -50,6 +58,8 @@ NO_PAGES = {
     "admin.trainings.rounds",
     "admin.trainings.job",
     "admin.trainings.job_now",
+    # It only leads on.
+    "ledger.find",
 }
 
 
@@ -63,11 +73,15 @@ def test_every_page_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("view", WAYS, ids=str)
 @pytest.mark.parametrize("role", PAGES, ids=str)
 def test_pages_are_good(
-    role: str | None, view: View, trained: str, arrive: Callable[..., Person]
+    role: str | None,
+    view: View,
+    trained: str,
+    on_chain: dict[str, str],
+    arrive: Callable[..., Person],
 ) -> None:
     person = arrive(view, role)
     for path in PAGES[role].values():
-        person.open(path.format(training=trained))
+        person.open(path.format(training=trained, **on_chain))
         person.require_good_page()
         assert person.page.locator("h1").count() == 1
 

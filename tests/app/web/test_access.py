@@ -36,6 +36,7 @@ MAY = {
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
+    "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
 _ARGUMENTS = {
@@ -45,6 +46,7 @@ _ARGUMENTS = {
     "user_id": 4711,
     "job_id": 4711,
     "filename": "css/base.css",
+    "value": "0" * 64,
 }
 
 

@@ -61,9 +61,9 @@ def test_another_model_or_task_is_asked_for_at_once() -> None:
 @pytest.mark.parametrize(
     ("who", "shown", "hidden"),
     [
-        ("administrator", ["Overview", "People", "Trainings", "Audit log"], ["Today"]),
-        ("doctor", ["Today"], ["People", "Trainings", "Audit log"]),
-        ("auditor", ["Home", "Audit log"], ["People", "Trainings"]),
+        ("administrator", ["Overview", "People", "Trainings", "Ledger", "Audit log"], ["Today"]),
+        ("doctor", ["Today"], ["People", "Trainings", "Ledger", "Audit log"]),
+        ("auditor", ["Home", "Ledger", "Audit log"], ["People", "Trainings"]),
         ("operator", ["Home"], ["People", "Audit log"]),
         ("waiting", [], ["Home", "Today", "People"]),
     ],
