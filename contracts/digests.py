@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import Any
 
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 
-from contracts.records import AgreedSet, AttemptKey, SubmissionRecord
+from contracts.records import AgreedSet, AttemptKey, Dispute, Figure, SubmissionRecord
 
 ZERO_HASH = bytes(32)
 CHALLENGE_LABEL = "consilium/challenge/v1"
@@ -60,6 +62,35 @@ def nonce_commitment(key: AttemptKey, node: str, nonce: bytes) -> bytes:
     """Return the commitment that `node` publishes when it joins; `nonce` is 32 bytes, not zero."""
     types = ("bytes32", "uint32", "uint32", "address", "bytes32")
     return sha256(encode(types, (key.training, key.round, key.attempt, node, nonce))).digest()
+
+
+def set_of(fields: Sequence[Any]) -> AgreedSet:
+    """Return the set whose `set_fields` these are.
+
+    Raises ValueError for one that no node could have signed.
+    """
+    root, opens, keeps, accepted, weights, refused, rejected, left_out = fields[:8]
+    disputes, review, figures, flagged, norm_bound, reason = fields[8:]
+
+    def accounts(found: Sequence[Any]) -> tuple[str, ...]:
+        return tuple(map(to_checksum_address, found))
+
+    return AgreedSet(
+        submissions_root=root,
+        opens=opens,
+        keeps=keeps,
+        accepted=accounts(accepted),
+        weights=tuple(weights),
+        refused=accounts(refused),
+        rejected=accounts(rejected),
+        left_out=accounts(left_out),
+        disputes=tuple(Dispute(*accounts(pair)) for pair in disputes),
+        review=review,
+        figures=tuple(Figure(to_checksum_address(one), *figure) for one, *figure in figures),
+        flagged=accounts(flagged),
+        norm_bound=norm_bound,
+        reason=reason,
+    )
 
 
 def submissions_root(records: Iterable[SubmissionRecord]) -> bytes:

@@ -37,6 +37,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import verify
 
         return verify.verify(args)
+    if args.command == "dossier":
+        from app.cli import dossier
+
+        return dossier.dossier(args)
     if args.command == "password":
         from app.cli import password
 
