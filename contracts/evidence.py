@@ -14,13 +14,20 @@ from functools import lru_cache
 from typing import Any
 
 import rlp  # type: ignore[import-untyped]
+from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException  # type: ignore[import-untyped]
-from trie.exceptions import BadTrieProof, InvalidNode
+from trie.exceptions import (
+    BadTrieProof,
+    InvalidNode,
+    MissingTrieNode,
+    TraversedPartialPath,
+)
+from trie.exceptions import ValidationError as NoNode
 from trie.hexary import HexaryTrie
 
 from contracts.errors import BadEvidence
@@ -30,6 +37,12 @@ from contracts.records import LedgerEvent
 PARENT, TRANSACTIONS, RECEIPTS, NUMBER = 0, 4, 5, 8
 # EIP-155: v = 2 * chain id + 35 or 36.
 EIP155 = 35
+
+# What the library raises for nodes that make up no trie.
+_NO_TRIE = (
+    *(RLPException, BadTrieProof, InvalidNode, MissingTrieNode, NoNode, TraversedPartialPath),
+    *(ValidationError, AssertionError, LookupError, TypeError, ValueError),
+)
 
 Proof = tuple[bytes, ...]
 
@@ -136,8 +149,8 @@ def events_of(
             continue
         try:
             event = known.event(log)
-        except ValueError as error:
-            raise BadEvidence(f"0x{transaction.hash.hex()}: {error}") from error
+        except (DecodingError, ValueError) as error:
+            raise BadEvidence(f"a log that is no event of its contract: {error}") from error
         found.append((event.name, event))
     return tuple(found)
 
@@ -149,7 +162,7 @@ def _proven(root: Any, index: int, proof: Proof, what: str) -> bytes:
         value = HexaryTrie.get_from_proof(root, key_of(index), nodes)  # type: ignore[no-untyped-call]
         trie = HexaryTrie({keccak(node): node for node in proof}, root_hash=root)
         exact = bool(value) and _proof(trie, index) == proof
-    except (RLPException, BadTrieProof, InvalidNode, KeyError, TypeError, ValueError) as error:
+    except _NO_TRIE as error:
         raise BadEvidence(f"the proof of a {what} does not lead to its header’s root") from error
     if not exact:
         raise BadEvidence(f"the proof of a {what} does not lead to its header’s root")

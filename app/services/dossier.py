@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import func, select
@@ -121,21 +120,13 @@ class Dossiers:
                 name.lower(): ledger.addresses[name]
                 for name in (REGISTRY, ANCHORS, RECORDS, FEDERATION)
             },
-            "fingerprint": federation_fingerprint(ledger, history).hex(),
+            "fingerprint": Members.of(history).fingerprint(ledger.chain_id, ledger.addresses).hex(),
             "training": key.training.hex(),
             "round": key.round,
             "attempt": key.attempt,
             "transactions": sum(len(block.entries) for block in blocks),
             "blocks": [_block(block, ledger.chain_id) for block in blocks],
         }
-
-
-def federation_fingerprint(
-    ledger: LedgerReader, history: Iterable[LedgerEvent] | None = None
-) -> bytes:
-    """The fingerprint of the federation as its registry has it now. Raises LedgerError."""
-    members = Members.of(ledger.registry.history() if history is None else history)
-    return members.fingerprint(ledger.chain_id, ledger.addresses)
 
 
 def _of_round(rpc: Rpc, events: list[LedgerEvent], key: AttemptKey) -> list[LedgerEvent]:

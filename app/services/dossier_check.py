@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from eth_abi.exceptions import EncodingError
+
 from app.services.dossier_format import (
     BadValues,
     Dossier,
@@ -44,6 +46,11 @@ from fl.messages import ANSWERS, Statement, unpack_answers
 from fl.outcome import Outcome, find_outcome, review_purpose
 from fl.plan import Plan
 
+# What values that fit no contract, plan or message lead to, wherever they are met first.
+UNSOUND = (
+    *(BadEvidence, FlError, CryptoError, EncodingError),
+    *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
+)
 REVIEW_PREFIX = review_purpose(0).removesuffix("0")
 
 
@@ -88,7 +95,7 @@ def check_dossier(data: bytes, fingerprint: bytes | None = None) -> Findings:
     except BadValues as error:
         findings = Findings()
         for where, what in error.wrong:
-            findings.compare(where, what, "another value")
+            findings.compare(where, "a value of a dossier", what)
         return findings
     return check_parsed(dossier, fingerprint)
 
@@ -102,7 +109,7 @@ def check_parsed(dossier: Dossier, fingerprint: bytes | None = None) -> Findings
         findings.compare("transactions", dossier.transactions, story.transactions)
         _Check(findings, story).run()
         _origin(findings, story, fingerprint)
-    except (BadEvidence, FlError, CryptoError, ValueError, OverflowError, TypeError) as error:
+    except UNSOUND as error:
         findings.compare("evidence", "what holds together", str(error))
     findings.genuine = fingerprint is not None and not findings.differences
     return findings

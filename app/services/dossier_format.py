@@ -45,13 +45,13 @@ def _from_hex(value: Any) -> bytes:
     if isinstance(value, bytes):  # Never out of a file: JSON has no bytes.
         return value
     if not isinstance(value, str) or value != value.lower():
-        raise ValueError("expected lower-case hexadecimal digits")
+        raise ValueError("no lower-case hexadecimal digits")
     try:
         found = bytes.fromhex(value)
     except ValueError as error:
-        raise ValueError("expected lower-case hexadecimal digits") from error
+        raise ValueError("no lower-case hexadecimal digits") from error
     if found.hex() != value:
-        raise ValueError("expected hexadecimal digits without spaces")
+        raise ValueError("digits with spaces")
     return found
 
 
@@ -61,15 +61,15 @@ def _from_base64(value: Any) -> bytes:
     try:
         found = base64.b64decode(value, validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        raise ValueError("expected base64") from error
+        raise ValueError("no base64") from error
     if base64.b64encode(found).decode() != value:
-        raise ValueError("expected base64 in its one form")
+        raise ValueError("base64 in another form")
     return found
 
 
 def _account(value: str) -> str:
     if not is_checksum_address(value):
-        raise ValueError("expected an address with the right checksum (EIP-55)")
+        raise ValueError("an address whose checksum (EIP-55) is wrong")
     return value
 
 
@@ -83,7 +83,7 @@ def _to_base64(value: bytes) -> str:
 
 def _require_hash(value: bytes) -> bytes:
     if len(value) != 32:
-        raise ValueError(f"expected 32 bytes, got {len(value)}")
+        raise ValueError(f"{len(value)} bytes instead of 32")
     return value
 
 
@@ -217,4 +217,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _told(message: str) -> str:
-    return message.removeprefix("Value error, ")
+    words = message.removeprefix("Value error, ")
+    known = words.replace("Extra inputs are not permitted", "a member that is none of its")
+    return known[:1].lower() + known[1:]

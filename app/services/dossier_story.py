@@ -122,6 +122,8 @@ class Story:
         _require(self.replay is None, f"{function} of another attempt follows this one")
         earlier = self.earlier.setdefault(key, Earlier(self.opening, key))
         earlier.apply(sender, function, values)
+        if function != "publishSet":
+            self.signers.add((sender, "node"))
 
     def _open_training(
         self, sender: str, values: dict[str, Any], events: list[LedgerEvent]
