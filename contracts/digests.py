@@ -13,12 +13,13 @@ and every party derive the same bytes:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 from eth_abi.abi import encode
 
-from contracts.records import AgreedSet, AttemptKey, SubmissionRecord
+from contracts.records import AgreedSet, AttemptKey, Dispute, Figure, SubmissionRecord
 
 ZERO_HASH = bytes(32)
 CHALLENGE_LABEL = "consilium/challenge/v1"
@@ -60,6 +61,19 @@ def nonce_commitment(key: AttemptKey, node: str, nonce: bytes) -> bytes:
     """Return the commitment that `node` publishes when it joins; `nonce` is 32 bytes, not zero."""
     types = ("bytes32", "uint32", "uint32", "address", "bytes32")
     return sha256(encode(types, (key.training, key.round, key.attempt, node, nonce))).digest()
+
+
+def set_of(fields: Mapping[str, Any]) -> AgreedSet:
+    """Return the set that `publishSet` was called with, its fields by name.
+
+    Raises ValueError for one that no node could have signed.
+    """
+    disputes = tuple(Dispute(**one) for one in fields["disputes"])
+    figures = tuple(
+        Figure(one["hospital"], one["balanced_accuracy"], one["reference_accuracy"], one["bits"])
+        for one in fields["figures"]
+    )
+    return AgreedSet(**{**fields, "disputes": disputes, "figures": figures})
 
 
 def submissions_root(records: Iterable[SubmissionRecord]) -> bytes:

@@ -8,6 +8,7 @@ LedgerError
 |-- Refused             the contract (or this client, before it) refused the transaction
 |-- NotFound            the ledger holds no such record
 |-- ReadOnly            a transaction was asked of a ledger that has no account
+|-- BadEvidence         a proof, a signature or a header is not what it should be
 `-- CompilerMissing, CompilationFailed   see compile.py
 """
 
@@ -73,6 +74,10 @@ class NotFound(LedgerError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"expected {what} on the ledger, found none")
+
+
+class BadEvidence(LedgerError):
+    """A header, a proof or a signature that does not hold; the message says which."""
 
 
 class ReadOnly(LedgerError):

@@ -56,6 +56,7 @@ class Interface:
         self._events = {one["name"]: one for one in abi if one["type"] == "event"}
         self._errors = _errors_of(abi)
         self._by_topic = {self.topic(name): one for name, one in self._events.items()}
+        self._by_selector = {_selector(one): one for one in self._functions.values()}
 
     def call_data(self, function: str, arguments: Sequence[object]) -> bytes:
         """Return what a transaction or call of `function` carries.
@@ -69,20 +70,24 @@ class Interface:
         except (EncodingError, TypeError) as error:
             raise ValueError(f"{function}: {error}") from error
 
-    def call(self, data: bytes) -> tuple[str, Mapping[str, Any]]:
-        """Return the function that `data` calls, and its arguments by name.
+    def call(self, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Return the function that `data` calls and its arguments by name; inverse of `call_data`.
 
         Raises:
-            ValueError: it is no call of this contract.
+            ValueError: it calls no function of this contract, or is no exact encoding.
         """
         abi = self._by_selector.get(data[:4])
         if abi is None:
             raise ValueError("expected a call of the contract, got another")
+        types = _types(abi["inputs"])
         try:
-            values = decode(_types(abi["inputs"]), data[4:])
-        except DecodingError as error:
-            raise ValueError(f"expected a call of {abi['name']}: {error}") from error
-        return abi["name"], MappingProxyType(_named(abi["inputs"], values))
+            values = decode(types, data[4:])
+            exact = encode(types, values) == data[4:]
+        except (DecodingError, EncodingError) as error:
+            raise ValueError(f"expected the arguments of {abi['name']}: {error}") from error
+        if not exact:
+            raise ValueError(f"expected the exact encoding of the arguments of {abi['name']}")
+        return abi["name"], _named(abi["inputs"], values)
 
     def result(self, function: str, data: bytes) -> Any:
         """Return what `function` returned: its value, or a tuple if there are several.

@@ -12,6 +12,7 @@ from contracts.artifact import ANCHORS, CONTRACTS, FEDERATION, RECORDS, REGISTRY
 from contracts.client import Client
 from contracts.errors import NotFound, RpcFailed, WrongChain
 from contracts.interface import Interface, interface
+from contracts.members import Members
 from contracts.openings import Openings
 from contracts.records import (
     AttemptKey,
@@ -72,6 +73,11 @@ class LedgerReader(Client):
     def close(self) -> None:
         """Close the connection."""
         self._rpc.close()
+
+    def fingerprint(self) -> bytes:
+        """Return the federation's fingerprint as its registry has it now (contracts.members)."""
+        members = Members.of(self.registry.history())
+        return members.fingerprint(self.chain_id, self.addresses)
 
     def training(self, training: bytes) -> TrainingRecord:
         """Return a training's record.

@@ -14,7 +14,15 @@ from eth_utils.crypto import keccak
 
 from contracts.artifact import REGISTRY
 from contracts.client import Client
-from contracts.records import PartyKey, PartyRecord, Permission, Policy, Receipt, Role
+from contracts.records import (
+    LedgerEvent,
+    PartyKey,
+    PartyRecord,
+    Permission,
+    Policy,
+    Receipt,
+    Role,
+)
 from contracts.rpc import Rpc
 from contracts.sender import Sender
 
@@ -58,6 +66,11 @@ class Registry(Client):
     def has(self, permission: Permission, account: str) -> bool:
         """Whether the account may do this now."""
         return bool(self._view("hasRole", permission.value, account))
+
+    def history(self) -> tuple[LedgerEvent, ...]:
+        """Return all events of the registry, in the chain's order."""
+        wanted = {"address": self.contract, "fromBlock": "0x0", "toBlock": "latest"}
+        return tuple(map(self._interface.event, self._rpc.call("eth_getLogs", wanted)))
 
     def policy(self, task: str) -> Policy:
         """Return the rules of a task; not allowed if none were set."""

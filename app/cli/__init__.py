@@ -45,6 +45,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import ledger
 
         return ledger.ledger(args)
+    if args.command == "dossier":
+        from app.cli import dossier
+
+        return dossier.dossier(args)
     if args.command == "password":
         from app.cli import password
 

@@ -1,6 +1,7 @@
 """The first page, about, the homes of roles without pages of their own yet, and the audit log.
 
-Templates and their variables: public/index.html and public/about.html get none;
+Templates and their variables: public/index.html gets none,
+public/about.html `fingerprint` (the federation's in groups of four digits, None without one);
 home/role.html gets `user` (the person's row), `role` (the word), `tasks` (what people do in this
 role, as sentences) and `may_read_log`; home/audit.html gets `log` (an `AuditPage`) and `broken`
 (None: not checked; else the ids of entries that are altered or missing).
@@ -8,6 +9,7 @@ role, as sentences) and `may_read_log`; home/audit.html gets `log` (an `AuditPag
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -17,6 +19,8 @@ from app.services import roles
 from app.web import login
 from app.web.roles import public, requires
 from app.web.services import services
+from contracts.errors import LedgerError
+from contracts.members import grouped
 
 blueprint = Blueprint("home", __name__)
 
@@ -68,7 +72,16 @@ def index() -> Response | str:
 @public
 def about() -> str:
     """What is stored about people, under which licences the parts stand, what it is not."""
-    return render_template("public/about.html")
+    return render_template("public/about.html", fingerprint=_fingerprint())
+
+
+def _fingerprint() -> str | None:
+    """The federation's fingerprint, or None before its first training and without its chain."""
+    try:
+        with closing(services().open_ledger()) as ledger:
+            return grouped(ledger.fingerprint())
+    except LedgerError:
+        return None
 
 
 @blueprint.get("/audit")

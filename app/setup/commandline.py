@@ -46,6 +46,7 @@ examples:
   python3 run.py --fresh                               delete everything and start over
   python3 run.py train --task heart --rounds 10 --json
   python3 run.py verify
+  python3 run.py dossier --round 3 round-3.json
   python3 run.py password "Ada Berg"
   python3 run.py experiment poisoning --quick
   python3 run.py test -k shamir
@@ -66,12 +67,28 @@ examples:
   python3 run.py train --attack label-flip --attackers 1"""
 
 _VERIFY = """\
-Recompute every stored hash and compare it with the chain. Names each difference; the exit status is
-1 when there is one."""
+Recompute every stored hash and compare it with the chain. With FILE, check a dossier instead, which
+needs no installation. Names each difference; the exit status is 1 when there is one, 2 when FILE is
+no dossier."""
 
 _VERIFY_EPILOG = """\
-example:
-  python3 run.py verify && echo intact"""
+examples:
+  python3 run.py verify && echo intact
+  python3 run.py verify round-3.json
+  python3 run.py verify round-3.json --federation "5b1c 09ff ..." --chain http://127.0.0.1:8545"""
+
+_DOSSIER = """\
+Write one round with all its evidence into one file: signed transactions with their proofs, and what
+the nodes signed. Anybody can check it with run.py verify FILE, without a database. Without options
+it is the last round of the latest training."""
+
+_DOSSIER_EPILOG = """\
+examples:
+  python3 run.py dossier last.json
+  python3 run.py dossier --round 3 round-3.json
+  python3 run.py dossier --training 22a74c52ef6a --round donation rows.json
+  python3 run.py dossier --model 6d5eea541cd5b92ed22d2a04915a1afce2c7a50b3dd158ca4dc0ed07df69a97e \\
+    model.json"""
 
 _LEDGER = """\
 Bring the local copy of the chain's events up to date, which the pages of the ledger show. They do
@@ -152,6 +169,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         _check_together(by_name["train"], args)
     if args.command == "policy" and args.task is None and policy_changes(args):
         by_name["policy"].error("expected --task: the rules of a task are changed")
+    if args.command == "verify" and args.file is None and (args.federation or args.chain):
+        by_name["verify"].error("--federation and --chain belong to a dossier: give its FILE")
+    if args.command == "dossier" and args.model and args.training:
+        by_name["dossier"].error("--model says which training it is; leave out --training")
     return args
 
 
@@ -187,11 +208,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     _add_federation_options(train.add_argument_group("the federation"))
     _add_training_options(train.add_argument_group("the training"))
     _add_review_options(train.add_argument_group("the review of updates"))
-    commands.add_parser(
-        "verify",
-        help="compare every stored hash with the chain",
-        **_form(_VERIFY, _VERIFY_EPILOG),
-    )
+    _add_evidence(commands)
     ledger = commands.add_parser(
         "ledger",
         help="update the local copy of the chain's events",
@@ -230,6 +247,36 @@ def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     allowed.add_argument("--forbid", dest="allowed", action="store_false", default=None)
     for option, (least, most), text in POLICY_OPTIONS:
         policy.add_argument(option, type=option_values.whole(least, most), metavar="N", help=text)
+
+
+def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="compare every stored hash with the chain, or check a dossier",
+        **_form(_VERIFY, _VERIFY_EPILOG),
+    )
+    verify.add_argument("file", metavar="FILE", nargs="?", help="a dossier")
+    verify.add_argument(
+        "--federation",
+        metavar="FINGERPRINT",
+        help="the federation that must have made it; its page About shows this",
+    )
+    verify.add_argument("--chain", metavar="URL", help="a chain that must hold it (JSON-RPC)")
+    dossier = commands.add_parser(
+        "dossier", help="write a round with its evidence", **_form(_DOSSIER, _DOSSIER_EPILOG)
+    )
+    dossier.add_argument("file", metavar="FILE", help="where it goes")
+    which = dossier.add_mutually_exclusive_group()
+    which.add_argument(
+        "--round",
+        type=option_values.round_number,
+        metavar="N",
+        help="0 is the statistics, donation the donated rows (default: the last one)",
+    )
+    which.add_argument("--model", metavar="HASH", help="the round that made this model")
+    dossier.add_argument(
+        "--training", metavar="ID", help="or how it begins (default: the latest one)"
+    )
 
 
 def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -70,6 +70,11 @@ def fraction(text: str) -> str:
     return text
 
 
+def round_number(text: str) -> str:
+    """A round's number, or `donation`."""
+    return text if text == "donation" else str(whole(0, 1000)(text))
+
+
 def attackers(text: str) -> int | tuple[str, ...]:
     """A number of attackers, or their names between commas."""
     return whole(1, 1000)(text) if text.strip().lstrip("+-").isdecimal() else _names(text)
