@@ -12,7 +12,7 @@ import pytest
 from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
-COMMANDS = ("train", "verify", "password", "experiment", "test", "doctor")
+COMMANDS = ("train", "verify", "dossier", "password", "experiment", "test", "doctor")
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
@@ -118,7 +118,12 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --task diabetes --partition iid --alpha 1", "iid splits evenly"),
         ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
         ("train --round 1", "unrecognized arguments: --round"),
-        ("verify now", "unrecognized arguments: now"),
+        ("verify a.json now", "unrecognized arguments: now"),
+        ("verify --federation 00", "belong to a dossier: give its FILE"),
+        ("dossier", "required: FILE"),
+        ("dossier --round x a.json", "--round: expected a whole number from 0"),
+        ("dossier --model 00 --round 1 a.json", "not allowed with"),
+        ("dossier --model 00 --training 00 a.json", "--model says which training it is"),
         ("password", "required: NAME"),
         ("--fresh train", "--fresh stands alone"),
         ("test --slow --slow-only", "not allowed with"),
