@@ -122,12 +122,12 @@ def key_of(index: int) -> bytes:
     return bytes(rlp.encode(index))
 
 
-def prove(items: Sequence[bytes], index: int) -> tuple[bytes, Proof]:
-    """The root of the trie over a block's items, and the proof of the one at `index`."""
+def prove(items: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, tuple[Proof, ...]]:
+    """The root of the trie over a block's items, and the proofs of those at `indices`."""
     trie = HexaryTrie({})
     for place, item in enumerate(items):
         trie[key_of(place)] = item
-    return trie.root_hash, _proof(trie, index)
+    return trie.root_hash, tuple(_proof(trie, index) for index in indices)
 
 
 def created_by(sender: str, nonce: int) -> str:

@@ -17,10 +17,10 @@ from contracts.digests import (
     challenge_digest,
     nonce_commitment,
     set_digest,
-    set_of,
     submissions_root,
 )
 from contracts.errors import BadEvidence
+from contracts.groundwork import Opening, read_set, refuse_unless
 from contracts.members import Members
 from contracts.records import (
     DONATION,
@@ -39,21 +39,6 @@ Left = tuple[str, dict[str, object]]
 
 COORDINATORS = frozenset({"openAttempt", "callForSubmissions", "closeSubmissions", "closeReveals"})
 NODES = frozenset({"join", "reveal", "agree", "vote"})
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What a training was opened with, and the quorum and least count that its policy gave it."""
-
-    training: bytes
-    task: bytes
-    config_hash: bytes
-    initial_model: bytes
-    hospitals: tuple[str, ...]
-    nodes: tuple[str, ...]
-    threshold: int
-    quorum: int
-    fewest_accepted: int
 
 
 @dataclass
@@ -126,8 +111,8 @@ class Replay:
 
     def _join(self, node: str, values: Mapping[str, Any]) -> list[Left]:
         self._require(AttemptState.OPENED)
-        _refuse_unless(node in self.opening.nodes, f"{node} is no node of this training")
-        _refuse_unless(node not in self.seats, f"{node} joined twice")
+        refuse_unless(node in self.opening.nodes, f"{node} is no node of this training")
+        refuse_unless(node not in self.seats, f"{node} joined twice")
         commitment, receiving_key = values["nonce_commitment"], values["receiving_key"]
         self.seats[node] = Seat(commitment, receiving_key)
         said = {"nonce_commitment": commitment, "receiving_key": receiving_key}
@@ -142,26 +127,26 @@ class Replay:
         self._require(AttemptState.SUBMITTING)
         hospital = values["hospital"]
         known = [one.hospital for one in self.submissions]
-        _refuse_unless(sender == hospital, f"{sender} submitted for {hospital}")
-        _refuse_unless(hospital in self.opening.hospitals, f"{hospital} is no hospital of this")
-        _refuse_unless(hospital not in known, f"{hospital} submitted twice")
+        refuse_unless(sender == hospital, f"{sender} submitted for {hospital}")
+        refuse_unless(hospital in self.opening.hospitals, f"{hospital} is no hospital of this")
+        refuse_unless(hospital not in known, f"{hospital} submitted twice")
         said = {name: values[name] for name in ("share_root", "update_hash", "samples")}
-        _refuse_unless(said["samples"] > 0, f"{hospital} submitted no samples")
+        refuse_unless(said["samples"] > 0, f"{hospital} submitted no samples")
         self.submissions.append(SubmissionRecord(hospital, **said, verdict=Verdict.NONE, weight=0))
         return [("Submitted", {"hospital": hospital, **said})]
 
     def _close(self, _: str, __: Mapping[str, Any]) -> list[Left]:
         self._require(AttemptState.SUBMITTING)
         enough = len(self.submissions) >= self.opening.fewest_accepted
-        _refuse_unless(enough, "too few hospitals submitted")
+        refuse_unless(enough, "too few hospitals submitted")
         return [self._advance(AttemptState.REVEALING)]
 
     def _reveal(self, node: str, values: Mapping[str, Any]) -> list[Left]:
         self._require(AttemptState.REVEALING)
         seat, nonce = self._seat(node), values["nonce"]
         committed = nonce_commitment(self.key, node, nonce) == seat.commitment
-        _refuse_unless(any(nonce) and committed, f"{node} revealed another nonce")
-        _refuse_unless(seat.nonce is None, f"{node} revealed twice")
+        refuse_unless(any(nonce) and committed, f"{node} revealed another nonce")
+        refuse_unless(seat.nonce is None, f"{node} revealed twice")
         seat.nonce = nonce
         return [("NonceRevealed", {"node": node, "nonce": nonce})]
 
@@ -180,7 +165,7 @@ class Replay:
     def _agree(self, node: str, values: Mapping[str, Any]) -> list[Left]:
         self._require(AttemptState.CHECKING, AttemptState.AGREED)
         seat = self._seat(node)
-        _refuse_unless(seat.agreed is None, f"{node} signed two sets")
+        refuse_unless(seat.agreed is None, f"{node} signed two sets")
         seat.agreed = values["set_hash"], values["opens"]
         equal = Counter(one.agreed for one in self.seats.values())[seat.agreed]
         left: list[Left] = [("SetSigned", {"node": node, **values_of(values, "set_hash", "opens")})]
@@ -193,9 +178,9 @@ class Replay:
         self._require(AttemptState.AGREED)
         found = read_set(values)
         digest = set_digest(self.key, found), found.opens
-        _refuse_unless(digest == self.agreed, "the published set is not the one that was agreed on")
+        refuse_unless(digest == self.agreed, "the published set is not the one that was agreed on")
         right = found.submissions_root == submissions_root(self.submissions)
-        _refuse_unless(right, "the published set is about other submissions")
+        refuse_unless(right, "the published set is about other submissions")
         self.published = found
         left: list[Left] = [("SetPublished", {"set_hash": digest[0], "opens": found.opens})]
         for node in found.left_out:
@@ -211,7 +196,7 @@ class Replay:
     def _vote(self, node: str, values: Mapping[str, Any]) -> list[Left]:
         self._require(AttemptState.VOTING, AttemptState.FINALISED)
         seat, result = self._seat(node), values["result_hash"]
-        _refuse_unless(seat.vote is None, f"{node} voted twice")
+        refuse_unless(seat.vote is None, f"{node} voted twice")
         seat.vote = result
         equal = sum(one.vote == result for one in self.seats.values())
         left: list[Left] = [("Voted", {"node": node, "result_hash": result})]
@@ -229,13 +214,13 @@ class Replay:
 
     def _require(self, *states: AttemptState) -> None:
         names = " or ".join(state.name.lower() for state in states)
-        _refuse_unless(
+        refuse_unless(
             self.state in states,
             f"expected the attempt to be {names}, it was {self.state.name.lower()}",
         )
 
     def _require_quorum(self, count: int) -> None:
-        _refuse_unless(count >= self.opening.quorum, f"{count} nodes are no quorum")
+        refuse_unless(count >= self.opening.quorum, f"{count} nodes are no quorum")
 
     def _seat(self, node: str) -> Seat:
         seat = self.seats.get(node)
@@ -244,84 +229,6 @@ class Replay:
         return seat
 
 
-@dataclass
-class Earlier:
-    """What a quorum agreed on in an attempt before: its published set, and its result."""
-
-    opening: Opening
-    key: AttemptKey
-    signed: Counter[tuple[bytes, bool]] = field(default_factory=Counter)
-    votes: Counter[bytes] = field(default_factory=Counter)
-    published: AgreedSet | None = None
-    seen: set[tuple[str, str]] = field(default_factory=set)
-
-    def apply(self, sender: str, function: str, values: Mapping[str, Any]) -> None:
-        """Take a call in. Raises BadEvidence for one that shows nothing, or was made twice."""
-        _refuse_unless((sender, function) not in self.seen, f"{sender} sent {function} twice")
-        self.seen.add((sender, function))
-        if function == "publishSet":
-            found = read_set(values)
-            agreed = self.signed[set_digest(self.key, found), found.opens]
-            _refuse_unless(agreed >= self.opening.quorum, "a set that no quorum signed")
-            self.published = found
-            return
-        _refuse_unless(sender in self.opening.nodes, f"{sender} is no node of this training")
-        if function == "agree":
-            self.signed[values["set_hash"], values["opens"]] += 1
-        elif function == "vote":
-            self.votes[values["result_hash"]] += 1
-        else:
-            raise BadEvidence(f"{function} of an earlier attempt shows nothing")
-
-    @property
-    def result(self) -> bytes | None:
-        """The result that a quorum voted for, or None."""
-        return next((one for one, n in self.votes.items() if n >= self.opening.quorum), None)
-
-
-def quorum_of(nodes: int, threshold: int) -> int:
-    """The contract's formula (Trainings.sol)."""
-    borne = min((nodes - threshold - 1) // 2, (nodes - 1) // 3)
-    return (nodes + borne) // 2 + 1
-
-
-def open_training(sender: str, values: Mapping[str, Any], members: Members) -> Opening:
-    """What a call of openTraining opens, by the policy then. Raises BadEvidence if refused."""
-    _refuse_unless(
-        members.has(Permission.COORDINATOR, sender), f"openTraining: {sender} is no coordinator"
-    )
-    opening = values["opening"]
-    task, nodes, threshold = opening["task"], opening["nodes"], opening["threshold"]
-    policy = members.policies.get(task)
-    if policy is None or not policy.allowed:
-        raise BadEvidence("openTraining: no policy allows its task")
-    quorum = max(policy.quorum, quorum_of(len(nodes), threshold))
-    return Opening(
-        values["training"],
-        task,
-        opening["config_hash"],
-        opening["initial_model"],
-        opening["hospitals"],
-        nodes,
-        threshold,
-        quorum,
-        policy.fewest_accepted,
-    )
-
-
-def read_set(values: Mapping[str, Any]) -> AgreedSet:
-    """The set that publishSet was called with. Raises BadEvidence."""
-    try:
-        return set_of(values["set"])
-    except ValueError as error:
-        raise BadEvidence(f"publishSet: {error}") from error
-
-
 def values_of(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Some of the values, by name."""
     return {name: values[name] for name in names}
-
-
-def _refuse_unless(holds: bool, problem: str) -> None:
-    if not holds:
-        raise BadEvidence(problem)

@@ -60,15 +60,12 @@ def _block(rpc: Rpc, number: int, indices: list[int]) -> Block:
         _receipt(rpc.call("eth_getTransactionReceipt", one["hash"]))
         for one in block["transactions"]
     ]
-    entries = []
-    for index in indices:
-        transactions_root, transaction = prove(raws, index)
-        receipts_root, receipt = prove(receipts, index)
-        named = _bytes(block["transactionsRoot"]), _bytes(block["receiptsRoot"])
-        what = f"the transactions and receipts of block {number}"
-        _require((transactions_root, receipts_root) == named, what)
-        entries.append(Entry(index, transaction, receipt))
-    return Block(header, tuple(entries))
+    transactions_root, transactions = prove(raws, indices)
+    receipts_root, proven = prove(receipts, indices)
+    named = _bytes(block["transactionsRoot"]), _bytes(block["receiptsRoot"])
+    what = f"the transactions and receipts of block {number}"
+    _require((transactions_root, receipts_root) == named, what)
+    return Block(header, tuple(map(Entry, indices, transactions, proven)))
 
 
 def _header(block: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
 COMMANDS = (
-    "train", "verify", "ledger", "password", "policy", "experiment", "test", "doctor",
+    "train", "verify", "dossier", "ledger", "password", "policy", "experiment", "test", "doctor",
 )  # fmt: skip
 
 
@@ -120,9 +120,14 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --task diabetes --partition iid --alpha 1", "iid splits evenly"),
         ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
         ("train --round 1", "unrecognized arguments: --round"),
-        ("verify now", "unrecognized arguments: now"),
         ("policy --faults 1", "expected --task"),
         ("policy --task heart --fewest-hospitals 2", "whole number from 3 to 64"),
+        ("verify a.json now", "unrecognized arguments: now"),
+        ("verify --federation 00", "belong to a dossier: give its FILE"),
+        ("dossier", "required: FILE"),
+        ("dossier --round x a.json", "--round: expected a whole number from 0"),
+        ("dossier --model 00 --round 1 a.json", "not allowed with"),
+        ("dossier --model 00 --training 00 a.json", "--model says which training it is"),
         ("password", "required: NAME"),
         ("--fresh train", "--fresh stands alone"),
         ("test --slow --slow-only", "not allowed with"),

@@ -19,11 +19,11 @@ from app.stores.rounds import FINALISED
 from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
 from contracts.errors import BadEvidence
 from contracts.evidence import Block, check_block
+from contracts.groundwork import read_set
 from contracts.interface import interface
 from contracts.members import Members
 from contracts.reader import LedgerReader
 from contracts.records import DONATION, AttemptKey, LedgerEvent
-from contracts.replay import read_set
 from contracts.rpc import Rpc
 from contracts.witness import collect
 from fl.errors import FlError

@@ -25,10 +25,11 @@ from app.services.dossier_story import Story, addresses
 from contracts.artifact import FEDERATION
 from contracts.digests import set_digest, submissions_root
 from contracts.errors import BadEvidence
+from contracts.groundwork import Opening
 from contracts.members import grouped
 from contracts.records import DONATION, AgreedSet
 from contracts.registry import task_word
-from contracts.replay import Opening, Replay
+from contracts.replay import Replay
 from crypto.context import Context
 from crypto.envelope import PublicKey, load_public_key
 from crypto.errors import CryptoError

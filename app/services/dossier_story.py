@@ -13,10 +13,11 @@ from app.services.dossier_format import Dossier
 from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
 from contracts.errors import BadEvidence
 from contracts.evidence import CheckedBlock, Transaction, check_block, created_by, events_of
+from contracts.groundwork import Earlier, Opening, open_training
 from contracts.interface import Interface, interface
 from contracts.members import Members
 from contracts.records import AttemptKey, AttemptState, LedgerEvent, Permission, Role
-from contracts.replay import NODES, Earlier, Opening, Replay, open_training
+from contracts.replay import NODES, Replay
 
 # An account may call these of the registry for itself.
 _OWN = frozenset({"rotateKey", "revokeKey", "renounceRole"})

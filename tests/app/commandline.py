@@ -41,15 +41,3 @@ def run(
     with start(repository, folder, *arguments, **more) as process:
         output, errors = process.communicate()
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
-
-
-def run_code(repository: Path, folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=repository,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-    )

@@ -401,3 +401,26 @@ def test_checking_a_file_loads_no_database_and_no_web(
     )
     assert done.returncode == 0, done.stderr
     assert "consistent" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_later_round_shows_whence_its_model_and_its_bound_came(
+    chain: ChainEndpoint, tmp_path: Path
+) -> None:
+    with open_federation(settings_of(tmp_path / "instance", chain)) as federation:
+        trainings = Trainings(federation)
+        started = trainings.start(trainings.plan(TrainingRequest(rounds=2, local_epochs=1)))
+        assert trainings.run(started, lambda _: None).finished
+        dossiers = Dossiers(federation.database, federation.ledger)
+        first, second = (json.loads(dossiers.write(started, number)) for number in (1, 2))
+    assert check(second).differences == []
+    assert second["summary"]["model_in"] == first["summary"]["result_sha256"]
+    assert second["summary"]["norm_bound"] != first["summary"]["norm_bound"]
+    of_first = {block["hash"] for block in first["blocks"]}
+    shared = [block for block in second["blocks"] if block["hash"] in of_first]
+    for block in shared:
+        fewer = [one for one in second["blocks"] if one != block]
+        count = second["transactions"] - 1
+        fine = check(second | {"blocks": fewer, "transactions": count}).differences == []
+        # One vote or signature beyond the quorum of the round before changes nothing.
+        assert not fine or block in shared[-9:]

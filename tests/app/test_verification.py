@@ -229,7 +229,7 @@ def test_the_command_says_what_differs_and_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CONSILIUM_INSTANCE", str(folder))
-    verify = argparse.Namespace(command="verify")
+    verify = argparse.Namespace(command="verify", file=None)
     assert main(verify) == 0
     assert "0 differences" in capsys.readouterr().out
     database.execute(text("UPDATE submissions SET samples = 1 WHERE hospital = 'Cleveland'"))
