@@ -308,6 +308,7 @@ def test_a_chain_that_is_not_there_has_a_sentence(repository: Path, tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_run_py_itself_trains_again_and_installs_nothing(
     repository: Path, trained: dict[str, Any], trained_folder: Path
 ) -> None:

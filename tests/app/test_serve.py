@@ -218,6 +218,7 @@ def test_the_server_keeps_a_chain_that_a_command_had_started(
             assert server.end()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_said_and_the_next_one_used(repository: Path, folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -230,6 +231,7 @@ def test_a_taken_port_is_said_and_the_next_one_used(repository: Path, folder: Pa
     assert f"Port {port} is taken; using" in said
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_serve_ends_and_says_why(repository: Path, folder: Path) -> None:
     (folder / "secret.key").write_text("00\n")
     (folder / "secret.key").chmod(0o600)

@@ -80,16 +80,10 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         made.database.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("round_number", "step"),
-    [
-        (0, "open"),
-        pytest.param(0, "submit", marks=pytest.mark.slow),
-        pytest.param(0, "distribute", marks=pytest.mark.slow),
-        pytest.param(1, "share", marks=pytest.mark.slow),
-        pytest.param(1, "agree", marks=pytest.mark.slow),
-        pytest.param(1, "vote", marks=pytest.mark.slow),
-    ],
+    [(0, "open"), (0, "submit"), (0, "distribute"), (1, "share"), (1, "agree"), (1, "vote")],
 )
 def test_a_killed_worker_loses_nothing(
     repository: Path,
@@ -118,6 +112,7 @@ def test_a_killed_worker_loses_nothing(
     assert installation.differences() == []
 
 
+@pytest.mark.slow
 def test_one_worker_does_what_can_be_done_and_says_why_the_rest_cannot(
     repository: Path, installation: Installation
 ) -> None:

@@ -111,6 +111,7 @@ def test_altered_model_shows_in_its_round(
     expect(differs).to_contain_text("hash of the stored bytes")
 
 
+@pytest.mark.slow
 def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")
@@ -129,6 +130,7 @@ def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
     ada.require_good_page()
 
 
+@pytest.mark.slow
 def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")

@@ -58,6 +58,7 @@ NO_PAGES = {
     "admin.trainings.rounds",
     "admin.trainings.job",
     "admin.trainings.job_now",
+    "admin.trainings.dossier",
     # It only leads on.
     "ledger.find",
 }
@@ -70,6 +71,7 @@ def test_every_page_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert served == NO_PAGES.union(*PAGES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", WAYS, ids=str)
 @pytest.mark.parametrize("role", PAGES, ids=str)
 def test_pages_are_good(
@@ -86,6 +88,7 @@ def test_pages_are_good(
         assert person.page.locator("h1").count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", WAYS, ids=str)
 def test_pages_of_an_attacked_training_are_good(
     view: View, attacked: str, arrive: Callable[..., Person]

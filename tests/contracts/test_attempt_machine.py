@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -195,6 +196,7 @@ class AttemptMachine(RuleBasedStateMachine):
             self.federation.close()
 
 
+@pytest.mark.slow
 def test_any_order_of_calls(embedded_chain: ChainEndpoint) -> None:
     machine = type("Machine", (AttemptMachine,), {"url": embedded_chain.url})
     case = machine.TestCase

@@ -10,13 +10,10 @@ from tests.app.crash.promises import check_finished, remains
 
 # Of every kind of sender, and where the ledger's state turns.
 SENT = ["join", "submit", "closeSubmissions", "reveal", "agree", "publishSet", "vote"]
-FAST = ["agree"]
 
 
-@pytest.mark.parametrize(
-    "function",
-    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in SENT],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("function", SENT)
 def test_a_trainer_that_loses_its_chain_goes_on_later(
     install: Install, undisturbed: Undisturbed, function: str
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_share_that_does_not_match_its_digest_is_disputed(federate: Federate) 
     assert federation.disputes() == {(CULPRIT, "Node 2")}
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_share_are_disputed(federate: Federate) -> None:
     federation = run_with(federate, SealsBytes, rounds=3)
     for number in (FIRST, SECOND, THIRD):
@@ -230,6 +231,7 @@ class Replays(Hospital):
         return super().dealing(attempt_key(1) if key.round == 2 else key)
 
 
+@pytest.mark.slow
 def test_a_replay_of_an_earlier_round_is_refused(federate: Federate) -> None:
     federation = run_with(federate, Replays, rounds=2)
     account = federation.plan.hospital(CULPRIT).account

@@ -69,6 +69,7 @@ def test_a_node_that_is_never_there_is_named_in_every_round(federate: Federate) 
         federation.check_round(number, CULPRIT)
 
 
+@pytest.mark.slow
 def test_a_node_that_answers_noise_at_a_step_is_named(federate: Federate) -> None:
     federation = run_with(federate, [(step, says(NOISE)) for step in SIGNED])
     for number in range(len(SIGNED)):
@@ -90,6 +91,7 @@ def test_a_node_that_answers_something_else_at_any_step_is_named(
         federation.check_round(number, CULPRIT)
 
 
+@pytest.mark.slow
 def test_a_statement_under_another_key_is_none(federate: Federate) -> None:
     def forge(key: AttemptKey, honest: bytes) -> bytes:
         sender, purpose, body, _ = unpack(honest, str, str, bytes, bytes)
