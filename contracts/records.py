@@ -206,7 +206,7 @@ class Policy:
     fewest_hospitals: int = 3
     fewest_accepted: int = 3
     step_blocks: int = 10_000
-    most_attempts: int = 500
+    most_attempts: int = 2_500
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,13 +166,14 @@ class Trainings:
         names = _chosen(available, request.hospitals)
         defaults = task.defaults
         settings = self._federation.settings
-        _check_policy(policy, task.name, len(names), settings.nodes)
+        rounds = request.rounds or defaults.rounds
+        _check_policy(policy, task.name, len(names), settings.nodes, rounds)
         return Plan(
             task=task.name,
             partition=partition,
             split=SplitRule(donated_rows=request.donated_rows or SplitRule.donated_rows),
             network=defaults.network,
-            rounds=request.rounds or defaults.rounds,
+            rounds=rounds,
             local=LocalSettings(
                 epochs=request.local_epochs or defaults.local_epochs,
                 batch_size=defaults.batch_size,
@@ -211,7 +212,7 @@ class Trainings:
             row.ended_at = now()
 
 
-def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int) -> None:
+def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int, rounds: int) -> None:
     """Refuse what the contract would refuse, before anything is begun."""
     needed = max(3 * policy.faults + 1, policy.quorum)
     for what, least, actual in (
@@ -222,6 +223,12 @@ def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int) -> None
             raise RequestError(
                 f"the federation's policy for {task} asks for at least {least} {what}, got {actual}"
             )
+    # Statistics and donated rows take an attempt each.
+    if rounds + 2 > policy.most_attempts:
+        raise RequestError(
+            f"the federation's policy for {task} allows {policy.most_attempts} attempts in a "
+            f"training, {rounds} rounds need at least {rounds + 2}"
+        )
 
 
 def _get_training(session: Session, identifier: str) -> TrainingRow:

@@ -58,6 +58,7 @@ def test_the_command_changes_what_it_names_and_shows_all(
         (Policy(fewest_hospitals=5), "for heart asks for at least 5 hospitals, got 4"),
         (Policy(faults=2), "for heart asks for at least 7 nodes, got 4"),
         (Policy(quorum=5), "for heart asks for at least 5 nodes, got 4"),
+        (Policy(most_attempts=11), "allows 11 attempts in a training, 10 rounds need at least 12"),
     ],
 )
 def test_a_plan_against_the_rules_is_refused_in_words(
