@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -133,11 +134,25 @@ def signed(federation: Federation, index: int, **changes: Any) -> str:
     return "0x" + transaction.raw_transaction.hex().removeprefix("0x")
 
 
+def await_dropped(federation: Federation, account: str) -> None:
+    """Wait until nothing of the account waits to be mined, for the tests that follow."""
+    end = time.monotonic() + 60
+    with Rpc(federation.url) as rpc:
+        while len({count(rpc, account, block) for block in ("latest", "pending")}) > 1:
+            assert time.monotonic() < end, "a transaction that cannot be mined stays in the pool"
+            time.sleep(0.05)
+
+
+def count(rpc: Rpc, account: str, block: str) -> int:
+    return int(rpc.call("eth_getTransactionCount", account, block), 16)
+
+
 def test_signed_transaction_is_not_replayed(federation: Federation) -> None:
     federation.advance(federation.key(), AttemptState.SUBMITTING)
     raw = signed(federation, 2)
     with Rpc(federation.url) as rpc:
-        rpc.call("eth_sendRawTransaction", raw)
+        # Anvil answers before the block is made.
+        federation.coordinator._sender._await(rpc.call("eth_sendRawTransaction", raw))
         with pytest.raises(RpcFailed):
             rpc.call("eth_sendRawTransaction", raw)
     assert federation.coordinator.attempt(federation.key()).submitted == 1
@@ -146,6 +161,7 @@ def test_signed_transaction_is_not_replayed(federation: Federation) -> None:
 @pytest.mark.parametrize("chain_id", [1, 1338])
 def test_signature_for_another_chain_has_no_effect(federation: Federation, chain_id: int) -> None:
     federation.advance(federation.key(), AttemptState.SUBMITTING)
+    goes_on = federation.hospitals[0]
     with Rpc(federation.url) as rpc:
         try:
             sent = rpc.call("eth_sendRawTransaction", signed(federation, 2, chainId=chain_id))
@@ -155,9 +171,12 @@ def test_signature_for_another_chain_has_no_effect(federation: Federation, chain
             # Anvil answers with a hash and drops the transaction.
             assert rpc.call("web3_clientVersion").startswith("anvil/")
             assert rpc.call("eth_getTransactionReceipt", sent) is None
+            # While it lies in the pool the account's next number is taken.
+            goes_on = federation.hospitals[1]
     assert federation.coordinator.attempt(federation.key()).submitted == 0
-    federation.submit(federation.key(), federation.hospitals[0])
+    federation.submit(federation.key(), goes_on)
     assert federation.coordinator.attempt(federation.key()).submitted == 1
+    await_dropped(federation, str(federation.hospitals[0].account))
 
 
 def test_address_without_the_contract_is_no_ledger(parties: Federation) -> None:
