@@ -418,9 +418,11 @@ def test_a_later_round_shows_whence_its_model_and_its_bound_came(
     assert second["summary"]["norm_bound"] != first["summary"]["norm_bound"]
     of_first = {block["hash"] for block in first["blocks"]}
     shared = [block for block in second["blocks"] if block["hash"] in of_first]
+    unneeded = 0
     for block in shared:
         fewer = [one for one in second["blocks"] if one != block]
         count = second["transactions"] - 1
-        fine = check(second | {"blocks": fewer, "transactions": count}).differences == []
-        # One vote or signature beyond the quorum of the round before changes nothing.
-        assert not fine or block in shared[-9:]
+        unneeded += check(second | {"blocks": fewer, "transactions": count}).differences == []
+    # Of the round before, one of four signatures and one of four votes is beyond the quorum.
+    assert len(shared) > 9
+    assert unneeded <= 8
