@@ -15,9 +15,10 @@ README says:
   length        embedded chain only: the time of a `register` on a chain of 10,000 blocks over the
                 same on one of 10, both running, taken in turn; the ratio of medians
 
-Everything runs on this machine at once, clients and chain, so figures are for comparing chains.
-Takes about ten minutes; `--quick` takes one of everything and a chain of 500 blocks, and writes no
-file. Without it, bench/results/chain.json is written.
+The chains take turns, so that a busy machine is busy for all; clients and chains run on the same
+one, so figures are for comparing chains, not for what a machine could do. Takes about ten minutes
+on a quiet machine; `--quick` takes one of everything and a chain of 500 blocks, and writes no file.
+Without it, bench/results/chain.json is written.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from app.setup import programs
-from bench.long_chain import blocks_of, build, registrations
+from bench.long_chain import SHORT, length
 from bench.verification import machine
 from contracts.administration import DOCTORS, accounts, administration
 from contracts.chain import ChainEndpoint, connect, fund
@@ -51,7 +52,6 @@ NODES = 4
 THREADS = 16
 # By what the table calls it: the hospitals of each training that runs at the same time.
 ROUNDS = {"8": [8], "32": [32], "100": [50, 50]}
-SHORT = 10
 
 Start = Callable[[Path], AbstractContextManager[ChainEndpoint]]
 Figures = dict[str, dict[str, Any]]
@@ -81,15 +81,30 @@ def open_course(endpoint: ChainEndpoint, lead: Ledger, name: str, hospitals: int
     return Course(lead, name, hospitals, NODES)
 
 
-def operations(endpoint: ChainEndpoint, courses: int, rounds: int) -> Figures:
-    """Latency and gas by operation, over so many trainings of so many rounds."""
-    seconds: dict[str, list[float]] = defaultdict(list)
-    gas: dict[str, list[int]] = defaultdict(list)
+def operations(
+    endpoints: Mapping[str, ChainEndpoint], courses: int, rounds: int
+) -> dict[str, Figures]:
+    """Latency and gas by chain and operation, over so many trainings of so many rounds in turn."""
+    samples = {name: Samples() for name in endpoints}
     for number in range(courses):
+        for name, endpoint in endpoints.items():
+            samples[name].take(endpoint, number, rounds)
+    return {name: one.figures() for name, one in samples.items()}
+
+
+class Samples:
+    """What the operations took on one chain so far."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._gas: dict[str, list[int]] = defaultdict(list)
+
+    def take(self, endpoint: ChainEndpoint, number: int, rounds: int) -> None:
+        """Add a training, which no other one of this chain may have the number of."""
         start = time.perf_counter()
         lead = Ledger.deploy(endpoint.url, course_key("coordinator"), course_account(DEPUTY))
-        seconds["deploy"].append(time.perf_counter() - start)
-        gas["deploy"].append(sum(deployment_gas(endpoint.url)))
+        taken = time.perf_counter() - start
+        self._add("deploy", taken, sum(deployment_gas(endpoint.url)))
         name = f"operations {number}"
         course = open_course(endpoint, lead, name, 4)
         parties = accounts(Course.names(name, 4, 0)), accounts(Course.names(name, 0, NODES))
@@ -97,19 +112,25 @@ def operations(endpoint: ChainEndpoint, courses: int, rounds: int) -> Figures:
             for call in phase.calls:
                 start = time.perf_counter()
                 receipt = call()
-                seconds[phase.operation].append(time.perf_counter() - start)
-                gas[phase.operation].append(receipt.gas)
+                self._add(phase.operation, time.perf_counter() - start, receipt.gas)
         course.close()
         lead.close()
-    return {
-        name: {
-            "n": len(taken),
-            "median_ms": 1000 * median(taken),
-            "p99_ms": 1000 * percentile99(taken),
-            "gas": round(median(gas[name])),
+
+    def figures(self) -> Figures:
+        """The table of the chain."""
+        return {
+            name: {
+                "n": len(taken),
+                "median_ms": 1000 * median(taken),
+                "p99_ms": 1000 * percentile99(taken),
+                "gas": round(median(self._gas[name])),
+            }
+            for name, taken in self._seconds.items()
         }
-        for name, taken in seconds.items()
-    }
+
+    def _add(self, operation: str, seconds: float, gas: int) -> None:
+        self._seconds[operation].append(seconds)
+        self._gas[operation].append(gas)
 
 
 def whole(course: Course, rounds: int) -> Iterator[Phase]:
@@ -170,31 +191,6 @@ def run(phases: tuple[Phase, ...], pool: ThreadPoolExecutor) -> int:
     return len(calls)
 
 
-def length(blocks: int, turns: int) -> dict[str, Any]:
-    """What a transaction costs on a long embedded chain over what it costs on a short one."""
-    taken: dict[int, list[float]] = {SHORT: [], blocks: []}
-    with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
-        registering = {}
-        for count in taken:
-            folder = Path(root) / str(count)
-            contract = build(folder, count)
-            endpoint = stack.enter_context(connect(folder))
-            assert blocks_of(endpoint.url) == count
-            registering[count] = registrations(endpoint.url, contract, count)
-        for _ in range(turns):
-            for count, register in registering.items():
-                start = time.perf_counter()
-                next(register)
-                taken[count].append(time.perf_counter() - start)
-    short, long = (median(taken[count]) for count in (SHORT, blocks))
-    return {
-        "blocks": [SHORT, blocks],
-        "n": turns,
-        "median_ms": [1000 * short, 1000 * long],
-        "ratio": long / short,
-    }
-
-
 def show(name: str, figures: Figures, rounds: Figures) -> None:
     """The tables of a chain."""
     print(f"\n{name}\n{'operation':<20} {'n':>5} {'median ms':>10} {'p99 ms':>8} {'gas':>10}")
@@ -217,25 +213,33 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one of everything, no file")
     quick = parser.parse_args().quick
     courses, rounds, turns, blocks = (1, 1, 20, 500) if quick else (25, 4, 300, 10_000)
-    before, chains = machine(), {}
-    for name in installed():
-        with tempfile.TemporaryDirectory() as folder, CHAINS[name](Path(folder)) as endpoint:
-            fund(endpoint, [course_account("coordinator")])
-            figures = operations(endpoint, courses, rounds)
-            found = {key: throughput(endpoint, each, rounds) for key, each in ROUNDS.items()}
-        show(name, figures, found)
-        chains[name] = {"operations": figures, "rounds": found}
+    before, names = machine(), installed()
+    with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
+        endpoints = {}
+        for name in names:
+            folder = Path(root) / name
+            folder.mkdir()
+            endpoints[name] = stack.enter_context(CHAINS[name](folder))
+            fund(endpoints[name], [course_account("coordinator")])
+        figures = operations(endpoints, courses, rounds)
+        found: dict[str, Figures] = {name: {} for name in names}
+        for hospitals, trainings in ROUNDS.items():
+            for name, endpoint in endpoints.items():
+                found[name][hospitals] = throughput(endpoint, trainings, rounds)
+    for name in names:
+        show(name, figures[name], found[name])
+    chains = {name: {"operations": figures[name], "rounds": found[name]} for name in names}
     ratio = length(blocks, turns)
     print(
         f"\nembedded, a transaction at {blocks:,} blocks over one at {SHORT}: {ratio['ratio']:.2f} "
         f"({ratio['median_ms'][1]:.1f} over {ratio['median_ms'][0]:.1f} ms)"
     )
-    for name in CHAINS.keys() - chains.keys():
+    for name in CHAINS.keys() - set(names):
         print(f"{name} is not installed: {programs.get(name).get}")
     if not quick:
         document = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": before,
+            "machine": before | {"load_after": machine()["load_before"]},
             "chains": chains,
             "length": ratio,
         }

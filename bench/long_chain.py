@@ -1,16 +1,24 @@
-"""Embedded chains of a chosen length, made without a server so that they are there in minutes."""
+"""What a transaction costs on an embedded chain of a chosen length.
+
+Chains are made without a server, so that they are there in minutes.
+"""
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
-from contracts.chain import CHAIN_ID, DATABASE
+from contracts.chain import CHAIN_ID, DATABASE, connect
 from contracts.course import DEPUTY, course_account, course_key
 from contracts.embedded.evm import EmbeddedChain
 from contracts.embedded.store import Store
@@ -21,6 +29,33 @@ from contracts.rpc import Rpc
 from contracts.sender import GAS
 
 LEAD = course_key("coordinator")
+# The length that a long chain is compared with, in blocks.
+SHORT = 10
+
+
+def length(blocks: int, turns: int) -> dict[str, Any]:
+    """What a transaction costs on a long embedded chain over what it costs on a short one."""
+    taken: dict[int, list[float]] = {SHORT: [], blocks: []}
+    with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
+        registering = {}
+        for count in taken:
+            folder = Path(root) / str(count)
+            contract = build(folder, count)
+            endpoint = stack.enter_context(connect(folder))
+            assert blocks_of(endpoint.url) == count
+            registering[count] = registrations(endpoint.url, contract, count)
+        for _ in range(turns):
+            for count, register in registering.items():
+                start = time.perf_counter()
+                next(register)
+                taken[count].append(time.perf_counter() - start)
+    short, long = (median(taken[count]) for count in (SHORT, blocks))
+    return {
+        "blocks": [SHORT, blocks],
+        "n": turns,
+        "median_ms": [1000 * short, 1000 * long],
+        "ratio": long / short,
+    }
 
 
 def build(folder: Path, blocks: int) -> str:

@@ -39,7 +39,7 @@ def measure() -> Gas:
     with tempfile.TemporaryDirectory() as folder, connect(Path(folder)) as endpoint:
         deputy = course_account(DEPUTY)
         coordinator = Ledger.deploy(endpoint.url, course_key("coordinator"), deputy)
-        spent["deploy"] += deployment_gas(endpoint.url)
+        spent["deploy"].append(sum(deployment_gas(endpoint.url)))
         course = Course(coordinator, "gas", HOSPITALS, NODES)
         try:
             for phase in _phases(coordinator, course):

@@ -15,7 +15,7 @@ from contracts.ledger import Ledger
 @pytest.mark.slow
 def test_every_operation_is_measured_with_its_gas(tmp_path: Path) -> None:
     with connect(tmp_path) as endpoint:
-        figures = chain.operations(endpoint, courses=1, rounds=1)
+        figures = chain.operations({"here": endpoint}, courses=1, rounds=1)["here"]
     known = load()
     assert set(figures) == set(known)
     assert figures["submit"]["n"] == 4
