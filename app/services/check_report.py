@@ -7,19 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.services.difference import Difference
+
 NOTHING = "nothing"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What differs: the thing, what was expected of it, what was found."""
-
-    what: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: expected {self.expected}, found {self.found}"
 
 
 @dataclass

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from eth_abi.exceptions import EncodingError
 
+from app.services.difference import Difference
 from app.services.dossier_format import (
     BadValues,
     Dossier,
@@ -53,18 +54,6 @@ UNSOUND = (
     *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
 )
 REVIEW_PREFIX = review_purpose(0).removesuffix("0")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What differs: the thing, what was expected of it, what was found."""
-
-    what: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: expected {self.expected}, found {self.found}"
 
 
 @dataclass

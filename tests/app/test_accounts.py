@@ -17,8 +17,7 @@ from app.services.audit import SYSTEM, AuditLog
 from app.services.passwords import LONGEST, SHORTEST, Passwords, generate, require_acceptable
 from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR, OPERATOR, ROLES
 from app.services.sessions import Sessions
-
-PASSWORD = "correct horse battery"
+from tests.app.people import PASSWORD, register
 
 
 def cheap(time_cost: int = 1) -> Passwords:
@@ -33,12 +32,6 @@ def audit(database: Database) -> AuditLog:
 @pytest.fixture
 def accounts(database: Database, audit: AuditLog) -> Accounts:
     return Accounts(database, audit, cheap())
-
-
-def register(accounts: Accounts, name: str = "bob", role: str = DOCTOR) -> UserRow:
-    row = accounts.register(f"{name}@clinic.example", name, "Clinic Road 1", role, PASSWORD)
-    assert row is not None
-    return row
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from app.services.passwords import Passwords
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from app.services.wallets import ASKED, AUTHORISED, WITHDRAWN, Wallets
+from tests.app.people import register
 
 FIRST, SECOND = (to_checksum_address(bytes([n]) * 20) for n in (0xA1, 0xB2))
 
@@ -35,14 +36,6 @@ def accounts(database: Database, audit: AuditLog) -> Accounts:
 @pytest.fixture
 def wallets(database: Database, audit: AuditLog) -> Wallets:
     return Wallets(database, audit)
-
-
-def register(accounts: Accounts, name: str) -> UserRow:
-    row = accounts.register(
-        f"{name}@clinic.example", name, "Clinic Road 1", DOCTOR, "correct horse battery"
-    )
-    assert row is not None
-    return row
 
 
 @pytest.fixture
