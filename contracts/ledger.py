@@ -24,6 +24,7 @@ from contracts.errors import (
     WrongChain,
 )
 from contracts.interface import interface
+from contracts.outbox import Outbox
 from contracts.reader import LedgerReader
 from contracts.records import (
     AgreedSet,
@@ -90,21 +91,29 @@ __all__ = [
 class Ledger(LedgerReader):
     """The contracts as the account of `private_key` sees them; without a key they are only read.
 
+    An `outbox` that lasts lets transactions survive this process.
+
     Raises:
         ChainUnreachable: nothing answers at `rpc_url`.
         WrongChain: there is no contract of ours at the address.
     """
 
     def __init__(
-        self, rpc_url: str, contract_address: str, private_key: bytes | str | None = None
+        self,
+        rpc_url: str,
+        contract_address: str,
+        private_key: bytes | str | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         super().__init__(rpc_url, contract_address)
         if private_key is not None:
-            self._connect(Sender(self._rpc, self._interface, self.chain_id, private_key))
+            self._connect(Sender(self._rpc, self._interface, self.chain_id, private_key, outbox))
 
     @classmethod
-    def deploy(cls, rpc_url: str, private_key: bytes | str, second: str) -> Ledger:
-        """Create a federation's contracts.
+    def deploy(
+        cls, rpc_url: str, private_key: bytes | str, second: str, outbox: Outbox | None = None
+    ) -> Ledger:
+        """Create a federation's contracts; those that the outbox knows are not made again.
 
         The account of `private_key` is coordinator and administrator, `second` an administrator.
 
@@ -113,12 +122,12 @@ class Ledger(LedgerReader):
         """
         with Rpc(rpc_url) as rpc:
             chain_id = int(rpc.call("eth_chainId"), 16)
-            sender = Sender(rpc, interface(FEDERATION), chain_id, private_key)
+            sender = Sender(rpc, interface(FEDERATION), chain_id, private_key, outbox)
             registry = sender.deploy(creation_code(REGISTRY, sender.account, second))
             anchors = sender.deploy(creation_code(ANCHORS, registry))
             records = sender.deploy(creation_code(RECORDS, registry))
             address = sender.deploy(creation_code(FEDERATION, registry, anchors, records))
-        return cls(rpc_url, address, private_key)
+        return cls(rpc_url, address, private_key, outbox)
 
     @property
     def traffic(self) -> tuple[int, float]:

@@ -10,6 +10,7 @@ from app.models.ledger import (
     LedgerMentionRow,
     LedgerTransactionRow,
 )
+from app.models.outbox import OutgoingRow
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -38,6 +39,7 @@ __all__ = [
     "LedgerMentionRow",
     "LedgerTransactionRow",
     "MessageRow",
+    "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",
     "ResultRow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,18 @@ from app.database import Database
 from app.errors import RequestError, SetupError
 from app.models import DeploymentRow, PartyRow
 from app.services.keys import KeyRing, Keys
+from app.stores.outbox import TableOutbox
 from config import Settings
 from contracts.chain import ChainEndpoint, connect, fund
-from contracts.errors import WrongChain
+from contracts.delivery import Delivery
+from contracts.errors import RpcFailed, WrongChain
 from contracts.ledger import Ledger
+from contracts.outbox import Outbox
 from contracts.records import Permission, Policy, Role
 from contracts.rpc import Rpc
 from fl.plan import Member
+
+logger = logging.getLogger(__name__)
 
 COORDINATOR = "Coordinator"
 # The other administrator: what the rules and the nodes are, two decide.
@@ -39,10 +45,11 @@ class Federation:
     ledger: Ledger
     deployment: int
     key_ring: KeyRing
+    outbox: Outbox
 
     def ledger_of(self, keys: Keys) -> Ledger:
-        """The contract as this party's account sees it."""
-        return Ledger(self.endpoint.url, self.ledger.contract, keys.chain)
+        """The contract as this party's account sees it; what it sends goes through the outbox."""
+        return Ledger(self.endpoint.url, self.ledger.contract, keys.chain, self.outbox)
 
     def reader(self) -> Ledger:
         """The contract without an account: it can be read, not written."""
@@ -134,48 +141,77 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
             keys = key_ring.keys(COORDINATOR)
             deputy = key_ring.keys(DEPUTY)
             fund(endpoint, [keys.account])
-            ledger, deployment = _deployed(database, endpoint, keys, deputy)
+            genesis = _genesis(endpoint)
+            outbox = TableOutbox(database, genesis)
+            _deliver(endpoint, outbox)
+            row = _deployment(database, endpoint, genesis)
+            if row is None:
+                ledger = Ledger.deploy(endpoint.url, keys.chain, deputy.account, outbox)
+                row = _note_deployment(database, endpoint, genesis, ledger.contract)
+            else:
+                ledger = _deployed(endpoint, row.contract, keys, outbox)
             try:
-                yield Federation(settings, database, endpoint, ledger, deployment, key_ring)
+                yield Federation(settings, database, endpoint, ledger, row.id, key_ring, outbox)
             finally:
                 ledger.close()
     finally:
         database.close()
 
 
-def _deployed(
-    database: Database, endpoint: ChainEndpoint, keys: Keys, deputy: Keys
-) -> tuple[Ledger, int]:
-    """The installation's contracts on this chain, deployed on the first use of the chain."""
+def _genesis(endpoint: ChainEndpoint) -> str:
+    """The hash of the chain's first block, which tells it from every other one."""
     with Rpc(endpoint.url) as rpc:
-        genesis = rpc.call("eth_getBlockByNumber", "0x0", False)["hash"].removeprefix("0x")
+        return str(rpc.call("eth_getBlockByNumber", "0x0", False)["hash"].removeprefix("0x"))
+
+
+def _deliver(endpoint: ChainEndpoint, outbox: Outbox) -> None:
+    """Send what earlier lives signed and left behind."""
+    with Rpc(endpoint.url) as rpc:
+        try:
+            Delivery(rpc, outbox).bring_all()
+        except RpcFailed as error:
+            # Whoever needs it does it again; the reason is known here only.
+            logger.warning("the chain takes a transaction of the outbox no more: %s", error)
+
+
+def _deployment(database: Database, endpoint: ChainEndpoint, genesis: str) -> DeploymentRow | None:
+    """The installation's contracts on this chain, or None before the chain's first use."""
     with database.transaction() as session:
         row = session.scalars(select(DeploymentRow).filter_by(genesis_hash=genesis)).one_or_none()
         if row is None:
             _check_not_lost(session, endpoint)
-            ledger = Ledger.deploy(endpoint.url, keys.chain, deputy.account)
-            row = DeploymentRow(
-                chain_id=endpoint.chain_id,
-                chain_kind=endpoint.kind,
-                genesis_hash=genesis,
-                contract=ledger.contract,
-            )
-            session.add(row)
-            session.flush()
-            return ledger, row.id
+        return row
+
+
+def _note_deployment(
+    database: Database, endpoint: ChainEndpoint, genesis: str, contract: str
+) -> DeploymentRow:
+    row = DeploymentRow(
+        chain_id=endpoint.chain_id,
+        chain_kind=endpoint.kind,
+        genesis_hash=genesis,
+        contract=contract,
+    )
+    with database.transaction() as session:
+        session.add(row)
+    return row
+
+
+def _deployed(endpoint: ChainEndpoint, contract: str, keys: Keys, outbox: Outbox) -> Ledger:
+    """The contracts that were deployed before, as the coordinator's account sees them."""
     try:
-        ledger = Ledger(endpoint.url, row.contract, keys.chain)
+        ledger = Ledger(endpoint.url, contract, keys.chain, outbox)
     except WrongChain as error:
         raise SetupError(
-            f"the chain at {endpoint.url} lost the contract {row.contract}: it was reset. "
+            f"the chain at {endpoint.url} lost the contract {contract}: it was reset. "
             "Restore its data, or start over with another CONSILIUM_INSTANCE folder"
         ) from error
     if not ledger.registry.has(Permission.COORDINATOR, keys.account):
         raise SetupError(
             f"this installation's coordinator {keys.account} is not the one of the contract "
-            f"{row.contract}"
+            f"{contract}"
         )
-    return ledger, row.id
+    return ledger
 
 
 def _check_not_lost(session: Session, endpoint: ChainEndpoint) -> None:

@@ -152,7 +152,7 @@ def test_signed_transaction_is_not_replayed(federation: Federation) -> None:
     raw = signed(federation, 2)
     with Rpc(federation.url) as rpc:
         # Anvil answers before the block is made.
-        federation.coordinator._sender._await(rpc.call("eth_sendRawTransaction", raw))
+        federation.coordinator._sender._delivery.receipt(rpc.call("eth_sendRawTransaction", raw))
         with pytest.raises(RpcFailed):
             rpc.call("eth_sendRawTransaction", raw)
     assert federation.coordinator.attempt(federation.key()).submitted == 1
