@@ -11,7 +11,7 @@ from dataclasses import replace
 from statistics import mean, stdev
 
 from fl.datasets import Partition, SplitRule, get_task
-from fl.experiments.unshared import train_unshared
+from fl.experiments.unshared import PastRound, train_unshared
 from fl.plan import Member, Plan
 from fl.training import LocalSettings, accuracy, balanced_accuracy
 
@@ -36,8 +36,8 @@ def measure(plan: Plan) -> tuple[float, float]:
     """Accuracy and balanced accuracy of one training, in percent."""
     tables = plan.data.load(plan.partition)
     # Sample counts as weights; the cap of the protocol changes nothing that is compared here.
-    weights = {name: len(table) for name, table in tables.items()}
-    confusion = train_unshared(plan, tables, [weights] * (plan.rounds + 1))
+    past = PastRound({name: len(table) for name, table in tables.items()})
+    confusion = train_unshared(plan, tables, list(tables), [past] * plan.rounds)
     return 100 * accuracy(confusion), 100 * balanced_accuracy(confusion)
 
 
