@@ -3,7 +3,8 @@
 static/js/wallet.js asks for typed data, has the wallet sign it (EIP-712) and sends the signature
 back. It is answered in JSON: `typed` and `issued` (what to sign, and when it was written),
 `location` (where to go on) or `error` (a sentence). operator/home.html gets `hospital` (None: not
-set yet), `wallet` (a `LinkedWallet` or None), `rule`, `waiting` and `decided` (lists of `Asked`).
+set yet), `wallet` (a `LinkedWallet` or None), `rule`, `waiting` and `decided` (lists of `Asked`),
+`models` (a list of `OwnModel`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,20 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from flask import Blueprint, Response, abort, flash, jsonify, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response as BaseResponse
 
-from app.errors import RequestError
+from app.errors import ModelRefused, RequestError
 from app.services.approval_message import MOST_REASON, TypedData
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.services.unopened import WAITING
@@ -42,6 +54,7 @@ def home() -> str:
         waiting=[one for one in asked if one.row.state == WAITING],
         decided=[one for one in asked if one.row.state != WAITING],
         most_reason=MOST_REASON,
+        models=services().models.of_hospital(hospital) if hospital else [],
     )
 
 
@@ -117,6 +130,29 @@ def signed(training_id: str, hospital: str) -> Response:
         abort(HTTPStatus.NOT_FOUND)
     answer = Response(json.dumps(document, indent=2) + "\n", mimetype="application/json")
     name = f"approval-{training_id[:8]}-{hospital.lower().replace(' ', '-')}.json"
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+@blueprint.get("/models/<training_id>")
+@requires(OPERATOR)
+def model(training_id: str) -> Response | BaseResponse:
+    """A model of the own hospital as a file, where the ledger lets the hospital have it."""
+    person = login.person()
+    hospital = services().operators.find(person.id)
+    if hospital is None:
+        abort(HTTPStatus.NOT_FOUND)
+    try:
+        own, body = services().models.get(hospital, training_id)
+    except ModelRefused as refused:
+        details = {"training": training_id, "reason": str(refused)}
+        services().audit.add(person, "model.refused", hospital, details)
+        flash(str(refused), "danger")
+        return redirect(url_for("operator.home"), HTTPStatus.SEE_OTHER)
+    details = {"training": training_id, "model_sha256": own.sha256}
+    services().audit.add(person, "model.downloaded", hospital, details)
+    answer = Response(body, mimetype="application/octet-stream")
+    name = f"model-{own.task}-{own.sha256[:8]}.cbor"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 

@@ -19,6 +19,7 @@ from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.jobs import Jobs
+from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
@@ -94,6 +95,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         sessions=Sessions(database),
         jobs=Jobs(database),
         predictions=Predictions(database, chain.open),
+        models=ModelDownloads(database, chain.open),
         operators=Operators(database, audit),
         approvals=Approvals(database, audit),
         wallets=Wallets(database, audit),

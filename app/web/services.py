@@ -13,6 +13,7 @@ from app.services.accounts import Accounts
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.jobs import Jobs
+from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.predictions import Predictions
 from app.services.sessions import Sessions
@@ -35,6 +36,7 @@ class Services:
     sessions: Sessions
     jobs: Jobs
     predictions: Predictions
+    models: ModelDownloads
     operators: Operators
     approvals: Approvals
     wallets: Wallets

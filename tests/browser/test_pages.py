@@ -60,6 +60,7 @@ NO_PAGES = {
     "admin.trainings.job_now",
     "admin.trainings.dossier",
     "operator.signed",
+    "operator.model",
     # It only leads on.
     "ledger.find",
 }
