@@ -198,14 +198,16 @@ class Approvals:
     def release(self) -> None:
         """Queue the jobs whose trainings wait for nobody any more."""
         pending = select(ApprovalRow.training_id).where(ApprovalRow.state == WAITING)
-        ready = (
-            update(JobRow)
-            .where(JobRow.state == AWAITING, JobRow.training_id.not_in(pending))
-            .values(state=QUEUED)
-            .execution_options(synchronize_session=False)
-        )
+        ready = (JobRow.state == AWAITING, JobRow.training_id.not_in(pending))
         with self._database.transaction() as session:
-            session.execute(ready)
+            # Asked for twice a second: only what changes something takes the lock for writing.
+            if session.scalars(select(JobRow.id).where(*ready)).first() is not None:
+                session.execute(
+                    update(JobRow)
+                    .where(*ready)
+                    .values(state=QUEUED)
+                    .execution_options(synchronize_session=False)
+                )
 
     def _find(self, which: ColumnElement[bool], limit: int | None = None) -> list[Asked]:
         query = select(ApprovalRow).where(which).order_by(ApprovalRow.id.desc()).limit(limit)

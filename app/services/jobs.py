@@ -168,9 +168,16 @@ class Jobs:
         self._change(session, job_id, owner, training_id=training_id)
 
     def put_aside(self, job_id: int, owner: str) -> None:
-        """Let a job wait for approvals, so that the worker can do others. Raises LeaseLost."""
+        """Let a job wait for approvals, so that the worker can do others.
+
+        One that was to be stopped meanwhile is over. Raises LeaseLost.
+        """
         with self._database.transaction() as session:
             self._change(session, job_id, owner, state=AWAITING, lease_expires=None)
+            row = session.get_one(JobRow, job_id, populate_existing=True)
+            if row.stop_requested and row.training_id is not None:
+                end_unopened(session, row.training_id, STOPPED_REASON)
+                row.state, row.ended_at = STOPPED, self._clock()
 
     def hand_over(self, session: Session, training_id: str, request: TrainingRequest) -> None:
         """Give a command's training a job if it has to wait: the worker begins it once it may."""

@@ -96,6 +96,42 @@ def test_it_waits_while_others_are_done_and_begins_once_approved(waiting: Waitin
     assert waiting.differences() == []
 
 
+def test_a_worker_that_dies_while_asking_leaves_the_question_to_the_next(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Jobs, "put_aside", killed)
+    with pytest.raises(KeyboardInterrupt):
+        waiting.submit()
+    monkeypatch.undo()
+    assert waiting.job(1).state == "running"
+    waiting.jobs.release()
+    waiting.worker.look(waiting.jobs)
+    assert (waiting.job(1).state, waiting.training(1).state) == ("awaiting", "awaiting")
+    with waiting.database.transaction() as session:
+        assert session.scalars(select(ApprovalRow.hospital)).all() == ["Hungary"]
+
+
+def test_a_stop_while_the_plan_is_made_ends_the_training_that_would_wait(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = Jobs.put_aside
+
+    def stopped(jobs: Jobs, job_id: int, owner: str) -> None:
+        jobs.request_stop(job_id)
+        aside(jobs, job_id, owner)
+
+    monkeypatch.setattr(Jobs, "put_aside", stopped)
+    number = waiting.submit()
+    assert waiting.job(number).state == "stopped"
+    assert (waiting.training(number).state, waiting.training(number).reason) == (
+        UNOPENED,
+        "stopped on request",
+    )
+
+
 def test_a_refused_training_never_stands_on_the_chain_and_verify_agrees(waiting: Waiting) -> None:
     number = waiting.submit()
     training = waiting.training(number).id
