@@ -33,6 +33,12 @@ class Client:
         """The account that sends, or None."""
         return self._sender.account if self._sender else None
 
+    def sign(self, message: bytes) -> bytes:
+        """The sending account's signature of a message (EIP-191), 65 bytes. Raises ReadOnly."""
+        if self._sender is None:
+            raise ReadOnly("a signature")
+        return self._sender.sign(message)
+
     def _view(self, function: str, *arguments: object) -> Any:
         data = self._interface.call_data(function, arguments)
         call = {"to": self.contract, "data": "0x" + data.hex()}

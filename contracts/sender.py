@@ -24,6 +24,7 @@ from contracts.interface import Interface
 from contracts.outbox import MemoryOutbox, NumberTaken, Outbox, Outgoing
 from contracts.records import Receipt
 from contracts.rpc import Rpc
+from contracts.signatures import sign_message
 
 # The costliest call, a published set of 64 hospitals and 1024 disputes, stays below it, and
 # Ganache's blocks (30 million) above.
@@ -64,6 +65,10 @@ class Sender:
         # Transactions sent so far, and the seconds from sending each until its receipt.
         self.sent = 0
         self.seconds = 0.0
+
+    def sign(self, message: bytes) -> bytes:
+        """The account's signature of a message (EIP-191), 65 bytes."""
+        return sign_message(self._account, message)
 
     def send_once(
         self, contract: str, data: bytes, find_done: Callable[[], Receipt | None]

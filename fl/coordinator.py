@@ -23,6 +23,7 @@ from fl.agreement import (
 )
 from fl.errors import MessageError, PartyFailed, RoundFailed
 from fl.examination import REVIEW, Examination
+from fl.handing_out import make_request
 from fl.messages import (
     ANSWERS,
     OUTCOME,
@@ -384,7 +385,8 @@ class Attempt(Examination):
         served = []
         for node in self.plan.nodes:
             try:
-                answer = self.channel.ask(node.name, "serve", self.key, pack(digest))
+                request = make_request(self.ledger, self._context, node.name, digest)
+                answer = self.channel.ask(node.name, "serve", self.key, request)
                 (result,) = unpack(answer, bytes)
             except PartyFailed as failure:
                 # A node that did not vote for it need not have it: it is handed the result next.

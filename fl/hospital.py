@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -30,13 +30,21 @@ from fl.plan import LARGEST_NORM_BOUND, Plan
 from fl.store import PartyStore
 from fl.training import LocalSettings, evaluate, local_seed, local_update
 
+# Raises StepRefused where the hospital's own people did not agree to the training.
+Consent = Callable[[], None]
+
+
+def _not_asked() -> None:
+    """Nobody has to agree."""
+
 
 class Hospital(Party):
     """One hospital of a training, with its own rows.
 
     What leaves it: sealed shares, their digests, salted hashes, its numbers of training rows and of
     donated rows, and how many of its test rows the aggregated model gets right (a confusion matrix,
-    public by design). A simulation may hand it the `part` of an attacker.
+    public by design). A simulation may hand it the `part` of an attacker. Before it trains it asks
+    for `consent`; whatever else it sends comes of what it trained.
     """
 
     def __init__(
@@ -48,10 +56,12 @@ class Hospital(Party):
         store: PartyStore,
         table: Table,
         part: Part = HONEST_PART,
+        consent: Consent = _not_asked,
     ) -> None:
         super().__init__(identity, plan, training, ledger, store)
         self._rows: Split = split(table, plan.split)
         self._part = part
+        self._consent = consent
 
     def steps(self) -> Mapping[str, Step]:
         """The steps that a hospital does, by name."""
@@ -66,10 +76,11 @@ class Hospital(Party):
         """Check the model that came ([model, statistics]), train, keep the encoded update.
 
         Answers [samples]. In round 0 the update is the vector of column sums, in the donation the
-        donated rows. Raises StepRefused when the model or the statistics are not the ledger's or
-        there is no row to donate, RangeError or NonFiniteError when the update holds NaN, infinity
-        or a value beyond the bound: it then never leaves.
+        donated rows. Raises StepRefused when the model or the statistics are not the ledger's,
+        there is no row to donate or no consent, RangeError or NonFiniteError when the update holds
+        NaN, infinity or a value beyond the bound: it then never leaves.
         """
+        self._consent()
         model, statistics = unpack(message, bytes, bytes)
         self._check_handed(key, model, statistics)
         self.store.remember(

@@ -28,6 +28,7 @@ from crypto.vss import challenge_scalars
 from fl.aggregates import Aggregate, aggregate_for, result_digest
 from fl.agreement import read_set
 from fl.errors import MessageError, StepRefused
+from fl.handing_out import read_request
 from fl.judging import Judging
 from fl.messages import (
     ANSWERS,
@@ -227,12 +228,19 @@ class Node(Judging):
         self.store.record(f"results/{digest.hex()}", result)
         return pack()
 
-    def serve(self, _key: AttemptKey, message: bytes) -> bytes:
-        """The stored result with the hash [digest], as [result]. Raises StepRefused without one."""
-        (digest,) = unpack(message, bytes)
+    def serve(self, key: AttemptKey, message: bytes) -> bytes:
+        """The finalised result that a signed request asks for ([digest, account, signature]), as
+        [result].
+
+        Raises StepRefused without one, and where the ledger does not let the account have it: it
+        must hold DOWNLOADER now, or be the coordinator.
+        """
+        digest = read_request(self.ledger, self.context(key), self.name, message)
         result = self.store.get(f"results/{digest.hex()}")
         if result is None:
             raise StepRefused(f"{self.name} holds no result {digest.hex()}")
+        if self.ledger.attempt(key).result_hash != digest:
+            raise StepRefused(f"{self.name} hands out nothing that this attempt did not finalise")
         return pack(result)
 
     def erase(self, key: AttemptKey, _message: bytes) -> bytes:

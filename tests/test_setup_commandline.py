@@ -13,7 +13,8 @@ from app.setup import commandline, start
 from app.setup.python_version import is_supported, refusal
 
 COMMANDS = (
-    "train", "verify", "dossier", "ledger", "password", "policy", "experiment", "test", "doctor",
+    "train", "verify", "dossier", "ledger", "password", "keys", "policy", "experiment", "test",
+    "doctor",
 )  # fmt: skip
 
 

@@ -93,6 +93,21 @@ def withdraw_wallet(user_id: int) -> Answer:
     return _decide_wallet(user_id, services().wallets.withdraw, "lets nobody in any more")
 
 
+@blueprint.post("/users/<int:user_id>/hospital")
+@requires(ADMINISTRATOR)
+def assign_hospital(user_id: int) -> Answer:
+    """Say for which hospital an operator acts."""
+    person = _person(user_id)
+    hospital = request.form.get("hospital", "")
+    try:
+        services().operators.assign(login.person(), user_id, hospital)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{person.name} acts for {hospital}.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
 def _decide_wallet(
     user_id: int, decide: Callable[[UserRow, int, str], UserRow], done: str
 ) -> Answer:
@@ -114,6 +129,8 @@ def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
         waiting=accounts.waiting(),
         everyone=accounts.everyone(),
         wallets=services().wallets.everyone(),
+        operators=services().operators.everyone(),
+        hospitals=services().operators.hospitals(),
         words=WORDS,
         wrong=wrong,
         form=form,

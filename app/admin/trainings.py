@@ -179,6 +179,7 @@ def _shown(training_id: str) -> View:
         "steps": _steps(view),
         "figures": [{name: each[name] for name in _CHARTED} for each in view["rounds"]],
         "finished_rounds": _finished_rounds(view),
+        "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),
     }
 

@@ -53,6 +53,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import password
 
         return password.password(args)
+    if args.command == "keys":
+        from app.cli import keys
+
+        return keys.keys(args)
     if args.command == "policy":
         from app.cli import policy
 

@@ -5,29 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from app.cli.console import progress
+from app.cli.console import complain, progress
+from app.cli.exclusive import exclusive_federation
 from app.cli.step_lines import StepLines
 from app.cli.tables import print_training
-from app.errors import BusyError
 from app.services.anchoring import Anchoring
-from app.services.federation import Federation, open_federation
+from app.services.federation import Federation
+from app.services.jobs import Jobs
 from app.services.requests import TrainingRequest
 from app.services.results import training_document
 from app.services.simulation import Simulation, simulation_of
 from app.services.trainings import Trainings
-from config import TRAINING_LOCK, Settings
+from config import Settings
 from fl.plan import Plan
 
 
 def train(args: argparse.Namespace) -> int:
-    """Run a training; the exit status is 1 when it ended early."""
-    with _prepared() as federation:
+    """Run a training; the exit status is 1 when it ended early, or has to wait for an approval."""
+    with exclusive_federation(Settings()) as federation:
         return _train(Trainings(federation), federation, args)
 
 
@@ -35,6 +33,7 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
     request = _request(args)
     plan = trainings.plan(request)
     simulation = simulation_of(request, [hospital.name for hospital in plan.hospitals])
+    jobs = Jobs(federation.database)
     identifier = trainings.find_unfinished()
     if identifier is not None:
         kept = (trainings.plan_of(identifier), trainings.simulation_of(identifier))
@@ -44,9 +43,14 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
             progress().print("It is over; now the training that you asked for.")
             identifier = None
     if identifier is None:
-        identifier = trainings.start(plan, simulation=simulation)
+        identifier = trainings.find_awaiting(plan, simulation) or trainings.start(
+            plan, lambda session, training: jobs.hand_over(session, training, request), simulation
+        )
         for line in _announced(plan, simulation):
             progress().print(line)
+        if waits := trainings.awaited(identifier):
+            complain(_waits(identifier, waits))
+            return 1
         ending = trainings.run(identifier, StepLines(plan))
     Anchoring(federation.database, federation.ledger.anchors).bring_up()
     document = training_document(federation.database, identifier)
@@ -71,6 +75,15 @@ def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
         yield "The model is for teaching: doctors keep the one that they have."
 
 
+def _waits(identifier: str, hospitals: Sequence[str]) -> str:
+    """Nobody knows when an operator comes by, so a command does not stand and wait."""
+    return (
+        f"the training {identifier[:12]} waits for the approval of {', '.join(hospitals)}: an "
+        "operator signs it with a wallet in the browser (python3 run.py), and the server then "
+        "begins it. Nothing stands on the ledger yet; an administrator can stop it"
+    )
+
+
 def _request(args: argparse.Namespace) -> TrainingRequest:
     return TrainingRequest(
         task=args.task,
@@ -87,23 +100,6 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         fraction=args.fraction,
         donated_rows=args.donated_rows,
     )
-
-
-@contextmanager
-def _prepared() -> Iterator[Federation]:
-    """The federation, with the right to train in it. Raises BusyError when another has it."""
-    settings = Settings()
-    settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(settings.instance_dir / TRAINING_LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"another process is training in {settings.instance_dir}: wait until it is done. "
-            "A server that runs also finishes trainings that were interrupted; its pages show them"
-        ) from error
-    with lock, open_federation(settings) as federation:
-        yield federation
 
 
 def _say_where(federation: Federation) -> None:

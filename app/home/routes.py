@@ -24,14 +24,13 @@ from contracts.members import grouped
 
 blueprint = Blueprint("home", __name__)
 
-_OWN_PAGES: Final = {roles.ADMINISTRATOR: "admin.overview", roles.DOCTOR: "doctor.home"}
+_OWN_PAGES: Final = {
+    roles.ADMINISTRATOR: "admin.overview",
+    roles.DOCTOR: "doctor.home",
+    roles.OPERATOR: "operator.home",
+}
 
 _TASKS: Final = {
-    roles.OPERATOR: (
-        "Nobody sees your hospital's rows: it trains on them and shares the sealed update. A few "
-        "are donated as sealed shares to test models on, which no single node can read.",
-        "Above you see which models the federation uses, and whether a training is under way.",
-    ),
     roles.AUDITOR: (
         "The audit log shows who did what and when. Each entry carries the hash of the one before.",
         "Check the log: every hash is computed again, and what was altered or removed is named.",

@@ -1,5 +1,6 @@
 """The database's tables, a file a subject. Hashes are lower-case hex in columns of their own."""
 
+from app.models.approvals import ApprovalRow, ApprovalRuleRow, OperatorRow
 from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
 from app.models.federation import DeploymentRow, PartyRow
@@ -26,6 +27,8 @@ from app.models.users import SessionRow, UserRow
 from app.models.wallets import WalletNonceRow, WalletRow
 
 __all__ = [
+    "ApprovalRow",
+    "ApprovalRuleRow",
     "AttemptRow",
     "AuditHeadRow",
     "AuditRow",
@@ -39,6 +42,7 @@ __all__ = [
     "LedgerMentionRow",
     "LedgerTransactionRow",
     "MessageRow",
+    "OperatorRow",
     "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",

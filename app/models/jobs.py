@@ -11,7 +11,8 @@ from app.models.base import NAME, Base, Moment, now
 
 
 class JobRow(Base):
-    """A training that was asked for. `state` is queued, running, done, failed or stopped.
+    """A training that was asked for. `state` is queued, running, done, failed, stopped, or
+    awaiting: its training waits for approvals by hand.
 
     `request` is the JSON of what was asked; the worker makes the plan and sets `training_id`.
     A worker owns a running job until `lease_expires`; `resumed_at` is when another took it over.

@@ -25,6 +25,9 @@ from app.models.base import HASH, NAME, Base, Bytes, Moment, now
 class TrainingRow(Base):
     """A training: its plan, where it is recorded, how far it came and what came out.
 
+    `state` is awaiting (an approval by hand), running, finished, failed, or unopened: it ended
+    before anything stood on the chain.
+
     `simulation` tells who attacks and how ({"attack", "attackers"}), None where nobody does: only a
     simulation knows. `fedavg_accuracy` and `oracle_accuracy` compare: plain FedAvg with everybody,
     and with the attackers left out.

@@ -15,6 +15,7 @@ from app.services.dossier_check import REVIEW_PREFIX, check_parsed, summary_of
 from app.services.dossier_format import FORMAT, BadValues, Dossier, parse_dossier
 from app.services.dossier_story import Story
 from app.services.round_names import in_order, is_update, round_title
+from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
 from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
 from contracts.errors import BadEvidence
@@ -84,6 +85,7 @@ class Dossiers:
         """The training whose identifier begins so; without one the latest. Raises RequestError."""
         with self._database.transaction() as session:
             query = select(TrainingRow.id).order_by(TrainingRow.started_at.desc())
+            query = query.where(TrainingRow.state.not_in((AWAITING, UNOPENED)))
             if prefix is not None:
                 same = func.substr(TrainingRow.id, 1, len(prefix)) == prefix.lower()
                 query = query.where(same)

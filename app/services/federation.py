@@ -64,12 +64,15 @@ class Federation:
         return [f"Node {number}" for number in range(1, self.settings.nodes + 1)]
 
     def enrol(self, names: Sequence[str], role: str) -> tuple[Member, ...]:
-        """The parties as members of a plan: keys made, account funded and registered, once each."""
+        """The parties as members of a plan: keys made, account funded and registered, once each.
+
+        Raises RequestError for a party whose key is not the one in force on the ledger.
+        """
         keys = [self.keys(name) for name in names]
         fund(self.endpoint, [one.account for one in keys])
         members = [Member(one.name, one.account, one.public_key.hex()) for one in keys]
         for one in keys:
-            self.ledger.registry.register(one.account, _ROLES[role], one.public_key)
+            self._register(one, _ROLES[role])
         if role == NODE:
             self._seat([member.account for member in members])
         self._note(members, role)
@@ -96,6 +99,17 @@ class Federation:
         with self._deputy() as deputy:
             self.ledger.registry.set_policy(task, policy)
             deputy.registry.set_policy(task, policy)
+
+    def _register(self, keys: Keys, role: Role) -> None:
+        known = self.ledger.registry.find_party(keys.account)
+        if known is None or known.role != role:
+            self.ledger.registry.register(keys.account, role, keys.public_key)
+        elif known.public_key != keys.public_key:
+            standing = "another key" if known.public_key else "no key"
+            raise RequestError(
+                f"the ledger has {standing} of {keys.name} in force: "
+                f'python3 run.py keys rotate "{keys.name}" puts that right'
+            )
 
     def _seat(self, accounts: Sequence[str]) -> None:
         """See that these nodes are among those that the registry has; else they replace them."""

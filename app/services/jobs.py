@@ -19,6 +19,8 @@ from app.errors import LeaseLost, RequestError
 from app.models import JobRow, TrainingRow
 from app.models.base import now
 from app.services.requests import TrainingRequest
+from app.services.unopened import AWAITING, end_unopened
+from fl.federated_training import STOPPED as STOPPED_REASON
 
 QUEUED = "queued"
 RUNNING = "running"
@@ -54,7 +56,7 @@ class Jobs:
         Raises RequestError when there is no such job, or it is over.
         """
         mine = update(JobRow).where(JobRow.id == job_id)
-        queued = mine.where(JobRow.state == QUEUED).values(
+        queued = mine.where(JobRow.state.in_((QUEUED, AWAITING))).values(
             state=STOPPED, stop_requested=True, ended_at=self._clock()
         )
         running = mine.where(JobRow.state == RUNNING).values(stop_requested=True)
@@ -63,6 +65,8 @@ class Jobs:
             row = session.get(JobRow, job_id, populate_existing=True)
             if row is None or not changed:
                 raise RequestError("This training is over: there is nothing to stop.")
+            if row.state == STOPPED and row.training_id is not None:
+                end_unopened(session, row.training_id, STOPPED_REASON)
             return row
 
     # Looking
@@ -162,6 +166,31 @@ class Jobs:
     def begin(self, session: Session, job_id: int, owner: str, training_id: str) -> None:
         """Note the job's training in the transaction that makes it. Raises LeaseLost."""
         self._change(session, job_id, owner, training_id=training_id)
+
+    def put_aside(self, job_id: int, owner: str) -> None:
+        """Let a job wait for approvals, so that the worker can do others.
+
+        One that was to be stopped meanwhile is over. Raises LeaseLost.
+        """
+        with self._database.transaction() as session:
+            self._change(session, job_id, owner, state=AWAITING, lease_expires=None)
+            row = session.get_one(JobRow, job_id, populate_existing=True)
+            if row.stop_requested and row.training_id is not None:
+                end_unopened(session, row.training_id, STOPPED_REASON)
+                row.state, row.ended_at = STOPPED, self._clock()
+
+    def hand_over(self, session: Session, training_id: str, request: TrainingRequest) -> None:
+        """Give a command's training a job if it has to wait: the worker begins it once it may."""
+        training = session.get_one(TrainingRow, training_id)
+        if training.state == AWAITING:
+            session.add(
+                JobRow(
+                    request=request.to_json(),
+                    training_id=training_id,
+                    state=AWAITING,
+                    created_at=self._clock(),
+                )
+            )
 
     def finish(
         self,

@@ -29,6 +29,8 @@ from crypto.envelope import PrivateKey, load_private_key, new_private_key, publi
 from crypto.errors import EncodingError
 
 SIGNING = "signing.pem"
+# The next one, from before it stands on the ledger until it is in use.
+NEXT_SIGNING = "signing-next.pem"
 # Where both keys lay in clear before there were keystores.
 CLEAR = "keys.json"
 
@@ -82,9 +84,41 @@ class KeyRing:
             self._opened[name] = self._open(name)
         return self._opened[name]
 
-    def _open(self, name: str) -> Keys:
+    def prepare_next(self, name: str) -> bytes:
+        """The public key that the party uses next; made and kept on the first call.
+
+        Raises SetupError as `keys` does.
+        """
+        files, folder = self._place(name)
+        chain = self.keys(name).chain
+        pem = files.remember(NEXT_SIGNING, lambda: seal_signing_key(new_private_key(), chain))
+        path = folder / NEXT_SIGNING
+        key = self._checked(path, name, lambda: open_signing_key(pem, chain))
+        return public_key_bytes(key.public_key())
+
+    def use_next(self, name: str) -> Keys:
+        """Put the prepared key in the place of the one in use; again changes nothing.
+
+        Raises SetupError when none is prepared.
+        """
+        files, folder = self._place(name)
+        pem = files.get(NEXT_SIGNING)
+        if pem is None:
+            raise SetupError(f"expected the next key of {name} in {folder / NEXT_SIGNING}")
+        files.replace(SIGNING, pem)
+        self._opened.pop(name, None)
+        return self.keys(name)
+
+    def forget_next(self, name: str) -> None:
+        """Erase the prepared key's own file: it is in use, or the next call makes another."""
+        self._place(name)[0].erase(NEXT_SIGNING)
+
+    def _place(self, name: str) -> tuple[PartyFiles, Path]:
         folder = party_folder(self._parties, name)
-        files = PartyFiles(folder)
+        return PartyFiles(folder), folder
+
+    def _open(self, name: str) -> Keys:
+        files, folder = self._place(name)
         clear = files.get(CLEAR)
         if clear is not None:
             return self._seal(files, _read_clear(clear, name, folder / CLEAR), folder)

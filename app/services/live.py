@@ -25,6 +25,7 @@ from app.services.round_view import (
     tally_by_hospital,
 )
 from app.services.simulation import Simulation
+from app.services.unopened import AWAITING, UNOPENED, awaited, told
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
@@ -32,7 +33,8 @@ from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import STEPS
 
 SILENT = "silent"
-_ENDED = ("finished", "failed", "stopped")
+REFUSED = "refused"
+_ENDED = ("finished", "failed", "stopped", REFUSED)
 
 
 def training_view(
@@ -45,8 +47,9 @@ def training_view(
     training, task, network, seed, rounds_planned, started_at, ended_at, reason
         The training; `reason` says why it ended early.
     state
-        running, silent (its worker does not answer), finished, failed or stopped; `over` tells
-        whether it is one of the last three, `notice` is a sentence for a person or "".
+        awaiting (an approval by hand), running, silent (its worker does not answer), finished,
+        failed, stopped or refused (before it began); `over` tells whether it is one of the last
+        four, `notice` is a sentence for a person or "".
     job, stop_requested, resumed_at, error
         Its job; None, False, None and "" where a command trains.
     round, step, title
@@ -80,15 +83,16 @@ def training_view(
             .filter_by(training_id=training_id)
             .order_by(PartyProgressRow.id)
         ).all()
-        return _training(row, job, parties, clock())
+        return _training(row, job, parties, clock(), awaited(session, training_id))
 
 
 def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = now) -> View:
     """A job with its training, if that has begun. Raises RequestError when there is none such.
 
-    Keys: job, state (queued, running, silent, done, failed, stopped), over, notice, error, ahead
-    (how many jobs come before it), request (what was asked, a `TrainingRequest`), created_at,
-    started_at, ended_at, stop_requested, training (a `training_view`, or None before it begins).
+    Keys: job, state (queued, awaiting, running, silent, done, failed, stopped), over, notice,
+    error, ahead (how many jobs come before it), request (what was asked, a `TrainingRequest`),
+    created_at, started_at, ended_at, stop_requested, training (a `training_view`, or None before it
+    begins).
     """
     with database.transaction() as session:
         job = session.get(JobRow, job_id)
@@ -96,12 +100,13 @@ def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = no
             raise RequestError("There is no such training in this installation.")
         ahead = _ahead(session, job)
         training = job.training_id
+        waits = awaited(session, training) if training else ()
     silent = is_silent(job, clock())
     return {
         "job": job.id,
         "state": SILENT if silent else job.state,
-        "over": job.state not in (QUEUED, RUNNING),
-        "notice": _job_notice(job, ahead, silent),
+        "over": job.state not in (QUEUED, RUNNING, AWAITING),
+        "notice": told(waits) if job.state == AWAITING else _job_notice(job, ahead, silent),
         "error": job.error,
         "ahead": ahead,
         "request": TrainingRequest.from_json(job.request),
@@ -128,7 +133,11 @@ def _whole(training_id: str) -> Any:
 
 
 def _training(
-    row: TrainingRow, job: JobRow | None, parties: Sequence[PartyProgressRow], moment: datetime
+    row: TrainingRow,
+    job: JobRow | None,
+    parties: Sequence[PartyProgressRow],
+    moment: datetime,
+    waits: Sequence[str],
 ) -> View:
     state = _state(row, job, moment)
     attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
@@ -147,7 +156,7 @@ def _training(
         "reason": row.reason,
         "state": state,
         "over": state in _ENDED,
-        "notice": _notice(state, row, job),
+        "notice": told(waits) if state == AWAITING else _notice(state, row, job),
         "job": job.id if job else None,
         "stop_requested": bool(job and job.stop_requested),
         "resumed_at": job.resumed_at if job else None,
@@ -197,8 +206,9 @@ def _simulation(row: TrainingRow, rounds: Sequence[View]) -> View:
 
 
 def _state(row: TrainingRow, job: JobRow | None, moment: datetime) -> str:
-    if row.state == "failed" and row.reason == STOPPED_REASON:
-        return STOPPED
+    if row.state in ("failed", UNOPENED):
+        failed = REFUSED if row.state == UNOPENED else row.state
+        return STOPPED if row.reason == STOPPED_REASON else failed
     if row.state == RUNNING and job is not None and is_silent(job, moment):
         return SILENT
     return row.state
@@ -206,6 +216,9 @@ def _state(row: TrainingRow, job: JobRow | None, moment: datetime) -> str:
 
 def _notice(state: str, row: TrainingRow, job: JobRow | None) -> str:
     """What somebody who comes back to the page must know."""
+    if row.state == UNOPENED:
+        ended = "Stopped on request" if state == STOPPED else row.reason
+        return f"{ended}. It never began: nothing of it stands on the ledger."
     if state == STOPPED:
         return "Stopped on request. The model of the last complete round stands."
     if state == "failed":

@@ -14,6 +14,7 @@ from app.models import AttemptRow, JobRow, PartyRow, TrainingRow, UserRow
 from app.services.jobs import OPEN, QUEUED, RUNNING
 from app.services.requests import TrainingRequest
 from app.services.trainings import FAILED
+from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
 from contracts.records import DONATION
 from fl.datasets import get_task
@@ -24,8 +25,8 @@ from fl.federated_training import STOPPED as STOPPED_REASON
 class TrainingLine:
     """A training in a list: one that ran or runs, or (`training` None) one that only waits.
 
-    `state` is queued, running, finished, stopped or failed; `round` is the last finished one.
-    `attack` names the attack that it simulates.
+    `state` is queued, awaiting, running, finished, stopped, refused or failed; `round` is the last
+    finished one. `attack` names the attack that it simulates.
     """
 
     training: str | None
@@ -55,7 +56,7 @@ class TrainingLine:
     @property
     def under_way(self) -> bool:
         """Whether it waits or runs."""
-        return self.state in OPEN
+        return self.state in (*OPEN, AWAITING)
 
 
 class Overview:
@@ -71,10 +72,14 @@ class Overview:
             return dict(iter(session.execute(query)))
 
     def under_way(self) -> list[TrainingLine]:
-        """The running training, then those that wait, in the order in which they will run."""
+        """The running training, then those that wait, in the order in which they will run.
+
+        Last those that wait for an approval by hand.
+        """
         with self._database.transaction() as session:
             running = _lines(session, _started().where(TrainingRow.state == RUNNING))
-            return [*running, *_waiting(session)]
+            asked = _lines(session, _started().where(TrainingRow.state == AWAITING))
+            return [*running, *_waiting(session), *asked]
 
     def trainings(self, limit: int = 200) -> list[TrainingLine]:
         """The trainings, the newest first; those that wait before those that began."""
@@ -127,7 +132,9 @@ def _lines(
 
 def _state(row: TrainingRow) -> str:
     """A training that somebody stopped did not fail; on the ledger both end with their reason."""
-    return "stopped" if row.state == FAILED and row.reason == STOPPED_REASON else row.state
+    if row.state in (FAILED, UNOPENED) and row.reason == STOPPED_REASON:
+        return "stopped"
+    return "refused" if row.state == UNOPENED else row.state
 
 
 def _waiting(session: Session) -> list[TrainingLine]:

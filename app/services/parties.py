@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
+from app.services.consent import require_consent
 from app.services.federation import Federation
 from app.services.keys import party_folder
 from app.services.simulation import Simulation
@@ -46,8 +48,11 @@ def assembled(
             if member.name in tables:
                 table = tables[member.name]
                 part = _part(member.name, tables, simulation)
+                consent = partial(
+                    require_consent, federation.database, ledger, member.name, training, plan
+                )
                 parties[member.name] = Hospital(
-                    identity, plan, training, ledger, store, table, part
+                    identity, plan, training, ledger, store, table, part, consent
                 )
             else:
                 parties[member.name] = Node(identity, plan, training, ledger, store)

@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from app.errors import RequestError
 from app.models import AttemptRow, TrainingRow
 from app.models.base import now
+from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
 from app.services.requests import TrainingRequest
 from app.services.round_names import is_update
 from app.services.simulation import Simulation
+from app.services.unopened import AWAITING, awaited, end_unopened, told
 from app.stores.rounds import FINALISED, OPEN, Rounds
 from contracts.errors import NotFound, Refused
 from contracts.ledger import Ledger
@@ -62,7 +64,8 @@ class Trainings:
     ) -> str:
         """Note a new training; its identifier, 64 hex digits.
 
-        `also` notes in the same transaction to whom it belongs. In a `simulation` some attack.
+        It waits where hospitals approve by hand; see `awaited`. `also` notes in the same
+        transaction to whom it belongs. In a `simulation` some attack.
         """
         identifier = secrets.token_hex(32)
         row = TrainingRow(
@@ -80,8 +83,28 @@ class Trainings:
         with self._database.transaction() as session:
             session.add(row)
             session.flush()
+            if ask(session, identifier, [hospital.name for hospital in plan.hospitals]):
+                row.state = AWAITING
+                session.flush()
             also(session, identifier)
         return identifier
+
+    def awaited(self, identifier: str) -> Sequence[str]:
+        """The hospitals whose approval by hand a training waits for."""
+        with self._database.transaction() as session:
+            return awaited(session, identifier)
+
+    def find_awaiting(self, plan: Plan, simulation: Simulation | None = None) -> str | None:
+        """The training by this plan, with these attackers, that waits for approvals, or None."""
+        with self._database.transaction() as session:
+            query = select(TrainingRow).filter_by(
+                state=AWAITING,
+                plan_sha256=plan.digest().hex(),
+                deployment_id=self._federation.deployment,
+            )
+            rows = session.scalars(query.order_by(TrainingRow.started_at))
+            same = (one.id for one in rows if Simulation.from_row(one.simulation) == simulation)
+            return next(same, None)
 
     def find_unfinished(self) -> str | None:
         """The identifier of the training that was interrupted, or None."""
@@ -108,12 +131,16 @@ class Trainings:
     ) -> Ending:
         """Run a training to its end, or resume it where it was interrupted.
 
-        Raises ChainUnreachable, and whatever `watch` raises: it can then be resumed.
+        Raises ChainUnreachable, and whatever `watch` raises: it can then be resumed; RequestError
+        while it waits for an approval.
         """
         plan = self.plan_of(identifier)
         training = bytes.fromhex(identifier)
         ledger = self._federation.ledger
+        if waits := self.awaited(identifier):
+            raise RequestError(told(waits))
         open_training(plan, training, ledger)
+        self._note_opened(identifier)
         tables = load_tables(plan)
         simulation = self.simulation_of(identifier)
         with assembled(self._federation, plan, training, tables, simulation) as parties:
@@ -133,9 +160,13 @@ class Trainings:
         """
         ledger = self._federation.ledger
         with suppress(NotFound, Refused):
-            if ledger.training(bytes.fromhex(identifier)).state == TrainingState.OPEN:
+            record = ledger.training(bytes.fromhex(identifier))
+            self._note_opened(identifier)
+            if record.state == TrainingState.OPEN:
                 ledger.end_training(bytes.fromhex(identifier), shortened(reason))
         with self._database.transaction() as session:
+            if end_unopened(session, identifier, reason):
+                return
             row = session.get_one(TrainingRow, identifier)
             for attempt in row.attempts:
                 if attempt.state == OPEN:
@@ -188,6 +219,12 @@ class Trainings:
             colluding=max(Plan.colluding, policy.fewest_accepted - 2),
             review=_review(request),
         )
+
+    def _note_opened(self, identifier: str) -> None:
+        with self._database.transaction() as session:
+            row = session.get_one(TrainingRow, identifier)
+            if row.state == AWAITING:
+                row.state = RUNNING
 
     def _conclude(
         self, identifier: str, plan: Plan, tables: Mapping[str, Table], ending: Ending

@@ -22,7 +22,8 @@ from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
 from app.services.review_check import Events
 from app.services.round_names import in_order
-from app.services.trainings import pooled
+from app.services.trainings import RUNNING, pooled
+from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
 from contracts.errors import NotFound
 from contracts.records import DONATION
@@ -82,9 +83,11 @@ class Verification:
         try:
             record = self._ledger.training(bytes.fromhex(row.id))
         except (NotFound, ValueError):
-            if row.state != "running":
+            if row.state not in (RUNNING, AWAITING, UNOPENED):
                 self._compare(name, "a record on the chain", NOTHING)
             return
+        if row.state == UNOPENED:
+            self._compare(name, NOTHING, "a record on the chain")
         self._compare(f"{name}, hash of its plan", record.config_hash.hex(), row.plan_sha256)
         self._compare(f"{name}, initial model", record.initial_model.hex(), row.initial_sha256)
         try:

@@ -21,6 +21,7 @@ from app.database import Database
 from app.errors import AppError, LeaseLost, RequestError
 from app.models import JobRow
 from app.services.anchoring import EVERY, Anchoring, last_entry
+from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
@@ -29,6 +30,7 @@ from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
 from app.services.trainings import FINISHED, RUNNING, Trainings
+from app.services.unopened import AWAITING, told
 from config import TRAINING_LOCK, Settings
 from contracts.errors import ChainUnreachable, LedgerError
 from fl.federated_training import STOPPED as STOPPED_REASON
@@ -110,6 +112,7 @@ class Worker:
 
         The audit log is anchored after each job, and in between when it grew by EVERY entries.
         """
+        Approvals(jobs.database, AuditLog(jobs.database)).release()
         has_work = jobs.has_work()
         if not has_work and last_entry(jobs.database) < self._anchored + EVERY:
             return POLL_SECONDS
@@ -137,6 +140,11 @@ class Worker:
                 state, reason = _Run(job, jobs, federation, self._owner).run(
                     lambda: self._check(lease)
                 )
+            if state == AWAITING:
+                # Its approval may come in a week: the lease goes back, and others are done.
+                jobs.put_aside(job.id, self._owner)
+                _logger.warning("job %s is put aside: %s", job.id, reason)
+                return
             note = partial(_note, AuditLog(federation.database), job, state, reason)
             jobs.finish(job.id, self._owner, state, reason, note)
         except (Leaving, ChainUnreachable):
@@ -177,7 +185,10 @@ class _Run:
             return FAILED, self._give_up(f"the training broke off: {error}")
 
     def _train(self, identifier: str, check: Callable[[], None]) -> tuple[str, str]:
-        if self._trainings.outcome(identifier)[0] == RUNNING:
+        state = self._trainings.outcome(identifier)[0]
+        if state == AWAITING and (waits := self._trainings.awaited(identifier)):
+            return AWAITING, told(waits)
+        if state in (RUNNING, AWAITING):
             plan = self._trainings.plan_of(identifier)
             progress = PartyProgress(self._federation.database, identifier, plan)
 

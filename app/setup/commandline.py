@@ -117,6 +117,17 @@ examples:
   python3 run.py policy --task heart --fewest-hospitals 4 --faults 1
   python3 run.py policy --task diabetes --forbid"""
 
+_KEYS = """\
+List the parties with their accounts and the P-256 keys that the ledger has, or give one party
+another key: made here, put on the ledger, in force from that block on. What the old key signed
+stays checkable. Refused while a training runs."""
+
+_KEYS_EPILOG = """\
+examples:
+  python3 run.py keys
+  python3 run.py keys rotate "VA Long Beach"
+  python3 run.py keys revoke 'Node 2'"""
+
 _EXPERIMENT = """\
 Run a comparison that needs many trainings: a table with means and intervals over paired seeds, a
 figure and a JSON file. It simulates every party in plaintext and shows what no party of a
@@ -167,6 +178,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     args.pytest_args = for_pytest
     if args.command == "train":
         _check_together(by_name["train"], args)
+    if args.command == "keys" and (args.action is None) != (args.name is None):
+        by_name["keys"].error("expected rotate NAME or revoke NAME")
     if args.command == "policy" and args.task is None and policy_changes(args):
         by_name["policy"].error("expected --task: the rules of a task are changed")
     if args.command == "verify" and args.file is None and (args.federation or args.chain):
@@ -221,6 +234,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         "password", help="make a new password for somebody", **_form(_PERSON, _PERSON_EPILOG)
     )
     password.add_argument("name", metavar="NAME", help="name or e-mail address of the person")
+    _add_keys(commands)
     _add_policy(commands)
     _add_experiment(commands)
     test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
@@ -233,6 +247,16 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         **_form(_DOCTOR, _DOCTOR_EPILOG),
     )
     return parser, commands.choices
+
+
+def _add_keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    keys = commands.add_parser(
+        "keys", help="list the parties' keys, rotate or revoke one", **_form(_KEYS, _KEYS_EPILOG)
+    )
+    keys.add_argument(
+        "action", metavar="ACTION", nargs="?", choices=("rotate", "revoke"), help="rotate, revoke"
+    )
+    keys.add_argument("name", metavar="NAME", nargs="?", help="the hospital or node")
 
 
 def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

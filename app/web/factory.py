@@ -13,10 +13,14 @@ from app.database import Database
 from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
+from app.operator import routes as operator
 from app.services.accounts import Accounts
+from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.jobs import Jobs
+from app.services.model_download import ModelDownloads
+from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
 from app.services.secret_key import read_secret_key
@@ -49,7 +53,7 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, doctor, ledger):
+    for pages in (home, auth, admin, doctor, operator, ledger):
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)
@@ -91,6 +95,9 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         sessions=Sessions(database),
         jobs=Jobs(database),
         predictions=Predictions(database, chain.open),
+        models=ModelDownloads(database, chain.open),
+        operators=Operators(database, audit),
+        approvals=Approvals(database, audit),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),
         chain_id=chain.chain_id,

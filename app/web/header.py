@@ -16,6 +16,7 @@ from app.errors import ModelRefused
 from app.services import roles
 from app.services.overview import Overview, TrainingLine
 from app.services.predictions import ModelInUse, Predictions
+from app.services.unopened import AWAITING
 from app.web.login import Viewer, viewer
 from app.web.services import services
 from fl.datasets import get_task, task_names
@@ -34,6 +35,7 @@ _PAGES: Final = {
         ("Audit log", "home.audit"),
     ),
     roles.DOCTOR: (("Today", "doctor.home"),),
+    roles.OPERATOR: (("My hospital", "operator.home"),),
     roles.AUDITOR: (
         ("Home", "home.index"),
         ("Ledger", "ledger.overview"),
@@ -201,6 +203,8 @@ def _running(lines: list[TrainingLine]) -> str:
         return ""
     first, more = lines[0], len(lines) - 1
     text = f"{first.title}, {first.state}"
-    if first.training is not None:
+    if first.state == AWAITING:
+        text = f"{first.title}, waits for an approval"
+    elif first.training is not None:
         text = f"{first.title}, {first.round} of {first.rounds} rounds"
     return f"{text}; {more} more waiting" if more else text

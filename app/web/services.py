@@ -10,8 +10,11 @@ from flask import Flask, current_app
 
 from app.database import Database
 from app.services.accounts import Accounts
+from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.jobs import Jobs
+from app.services.model_download import ModelDownloads
+from app.services.operators import Operators
 from app.services.predictions import Predictions
 from app.services.sessions import Sessions
 from app.services.wallet_messages import WalletMessages
@@ -33,6 +36,9 @@ class Services:
     sessions: Sessions
     jobs: Jobs
     predictions: Predictions
+    models: ModelDownloads
+    operators: Operators
+    approvals: Approvals
     wallets: Wallets
     wallet_messages: WalletMessages
     chain_id: Callable[[], int]

@@ -1,5 +1,6 @@
 /* Signing with a wallet of this browser (EIP-1193), which announces itself (EIP-6963) or is window.ethereum.
-   A form with data-wallet gives the addresses: data-message for the text to sign, its action for the signed text. */
+   A form with data-wallet gives the addresses: data-message for what to sign, its action for what was signed; its own
+   fields go with both. What comes to be signed is a text (personal_sign) or typed data (EIP-712). */
 "use strict";
 
 (() => {
@@ -67,16 +68,40 @@
     return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   }
 
+  function fieldsOf(form) {
+    const fields = Object.fromEntries(new FormData(form));
+    delete fields.csrf_token;
+    return fields;
+  }
+
+  /* Wallets sign typed data only for the chain that they are on. */
+  async function reachChain(provider, chain) {
+    if (Number(await provider.request({ method: "eth_chainId" })) === chain) return;
+    try {
+      await provider.request({ method: "wallet_switchEthereumChain", params: [{ chainId: `0x${chain.toString(16)}` }] });
+    } catch (error) {
+      if (error && error.code === DECLINED) throw error;
+      throw new Told(`The wallet is on another network. Choose one with the chain ID ${chain} in it, as the federation’s chain has, and try again.`);
+    }
+  }
+
+  async function proofOf({ message, typed, issued }, { provider }, account) {
+    if (!typed) return { message, signature: await provider.request({ method: "personal_sign", params: [hexadecimal(message), account] }) };
+    await reachChain(provider, typed.domain.chainId);
+    return { issued, signature: await provider.request({ method: "eth_signTypedData_v4", params: [account, JSON.stringify(typed)] }) };
+  }
+
   async function sign(form, wallet) {
     const { name } = wallet.info;
     say(form, `${name}: choose an account in the wallet.`);
     const accounts = await wallet.provider.request({ method: "eth_requestAccounts" });
     if (!Array.isArray(accounts) || !accounts.length) throw new Told("The wallet gave no account. Unlock it and try again.");
-    const { message } = await send(form.dataset.message, form, { address: accounts[0] });
+    const fields = fieldsOf(form);
+    const offered = await send(form.dataset.message, form, { ...fields, address: accounts[0] });
     say(form, `${name}: read the message in the wallet and sign it.`);
-    const signature = await wallet.provider.request({ method: "personal_sign", params: [hexadecimal(message), accounts[0]] });
+    const proof = await proofOf(offered, wallet, accounts[0]);
     say(form, "The signature is checked.");
-    const { location } = await send(form.action, form, { message, signature });
+    const { location } = await send(form.action, form, { ...fields, ...proof });
     window.location.assign(location);
   }
 

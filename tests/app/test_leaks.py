@@ -22,7 +22,7 @@ from app.services.keys import SIGNING, Keys
 from app.services.passphrase import FILE, KEYSTORE
 from app.services.passwords import Passwords
 from app.services.requests import TrainingRequest
-from app.services.roles import ADMINISTRATOR, DOCTOR
+from app.services.roles import ADMINISTRATOR, DOCTOR, OPERATOR
 from app.services.secret_key import make_secret_key
 from app.services.trainings import Trainings
 from app.services.verification import Verification
@@ -133,8 +133,14 @@ def test_no_page_shows_a_private_key(trained: Trained) -> None:
             one.role: one for one in Accounts(database, AuditLog(database), cheap).create_demo()
         }
         app = create(settings, cheap)
+        admin, operator = (
+            of(app).accounts.find_by_email(people[role].email) for role in (ADMINISTRATOR, OPERATOR)
+        )
+        assert admin is not None
+        assert operator is not None
+        of(app).operators.assign(admin, operator.id, "Cleveland")
         shown = []
-        for role in (ADMINISTRATOR, DOCTOR):
+        for role in (ADMINISTRATOR, DOCTOR, OPERATOR):
             browser = Browser(app)
             browser.sign_in(people[role].email, people[role].password)
             shown += walk(app, browser, trained.training)
@@ -155,6 +161,7 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "job_id": 1,
         "filename": "css/base.css",
         "value": training,
+        "hospital": "Cleveland",
         "transaction": "0x" + training,
     }
     for rule in app.url_map.iter_rules():

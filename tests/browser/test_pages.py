@@ -46,7 +46,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "doctor.home": "/doctor/",
         "doctor.new_prediction": "/doctor/predictions/heart/new",
     },
-    "operator": {"home.index": "/"},
+    "operator": {"operator.home": "/operator/"},
     "auditor": {"home.index": "/"},
     "instructor": {"home.index": "/"},
     "remote": {"home.index": "/"},
@@ -59,6 +59,8 @@ NO_PAGES = {
     "admin.trainings.job",
     "admin.trainings.job_now",
     "admin.trainings.dossier",
+    "operator.signed",
+    "operator.model",
     # It only leads on.
     "ledger.find",
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
-from eth_account.messages import encode_defunct
+from eth_account.messages import encode_defunct, encode_typed_data
 from eth_account.signers.local import LocalAccount
 from playwright.sync_api import expect
 
@@ -56,9 +56,11 @@ class Wallet:
     refusal: dict[str, Any] | None = None
     asked: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    chain: int = 1337
+    chains: tuple[int, ...] = (1337,)
 
-    def request(self, method: str, params: list[str]) -> dict[str, Any]:
-        """EIP-1193's `request`, for the two methods that a page needs."""
+    def request(self, method: str, params: list[Any]) -> dict[str, Any]:
+        """EIP-1193's `request`, for the methods that a page needs."""
         self.asked.append(method)
         if self.refusal is not None and method == self.refusal["method"]:
             return {"error": self.refusal}
@@ -69,7 +71,26 @@ class Wallet:
             self.texts.append(text)
             signer = self.signer or self.key
             return {"result": "0x" + signer.sign_message(encode_defunct(text=text)).signature.hex()}
+        if method == "eth_chainId":
+            return {"result": hex(self.chain)}
+        if method == "wallet_switchEthereumChain":
+            return self._switch(int(params[0]["chainId"], 16))
+        if method == "eth_signTypedData_v4" and params[0] == self.key.address.lower():
+            return self._sign_typed(json.loads(params[1]))
         return {"error": {"code": 4200, "message": f"unsupported: {method}"}}
+
+    def _switch(self, chain: int) -> dict[str, Any]:
+        if chain not in self.chains:
+            return {"error": {"code": 4902, "message": "unrecognized chain"}}
+        self.chain = chain
+        return {"result": None}
+
+    def _sign_typed(self, typed: dict[str, Any]) -> dict[str, Any]:
+        """As MetaMask does: only for the chain that the wallet is on."""
+        if typed["domain"]["chainId"] != self.chain:
+            return {"error": {"code": -32603, "message": "must match the active chainId"}}
+        signed = (self.signer or self.key).sign_message(encode_typed_data(full_message=typed))
+        return {"result": "0x" + bytes(signed.signature).hex()}
 
 
 def install(person: Person, wallets: dict[str, Wallet], injected: str | None = None) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from app.errors import SetupError
-from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR, ROLES
+from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR, OPERATOR, ROLES
 from app.web import roles
 from tests.app.web.browser import TOKEN
 from tests.app.web.conftest import EVERYBODY, NOBODY, UNDECIDED, Site
@@ -37,6 +37,8 @@ MAY = {
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
+    "operator": frozenset({OPERATOR}),
+    "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
     "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
@@ -46,6 +48,7 @@ _ARGUMENTS = {
     "number": 1,
     "user_id": 4711,
     "job_id": 4711,
+    "hospital": "Cleveland",
     "filename": "css/base.css",
     "value": "0" * 64,
 }

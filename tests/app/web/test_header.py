@@ -64,7 +64,7 @@ def test_another_model_or_task_is_asked_for_at_once() -> None:
         ("administrator", ["Overview", "People", "Trainings", "Ledger", "Audit log"], ["Today"]),
         ("doctor", ["Today"], ["People", "Trainings", "Ledger", "Audit log"]),
         ("auditor", ["Home", "Ledger", "Audit log"], ["People", "Trainings"]),
-        ("operator", ["Home"], ["People", "Audit log"]),
+        ("operator", ["My hospital"], ["Home", "People", "Audit log"]),
         ("waiting", [], ["Home", "Today", "People"]),
     ],
 )

@@ -17,8 +17,10 @@ from fl.aggregates import ModelUpdate
 from fl.datasets import Statistics, local_sums, split
 from fl.datasets import encode as encode_features
 from fl.errors import StepRefused
+from fl.handing_out import make_request
 from fl.messages import pack
 from fl.networks import flatten
+from fl.party import context_of
 from fl.strategies import plain_fedavg_round
 from fl.training import local_seed, local_update
 from tests.fl.protocol.engines import Recorder
@@ -125,15 +127,22 @@ def test_the_ledger_holds_the_hash_and_a_vote_of_every_node(federation: Federati
 def test_every_node_serves_the_result_under_its_hash(federation: Federation) -> None:
     for number in range(ROUNDS + 1):
         result = federation.result(attempt_key(number))
-        question = pack(sha256(result).digest())
         for name in NODES:
+            question = make_request(
+                federation.ledger,
+                context_of(federation.ledger, attempt_key(number)),
+                name,
+                sha256(result).digest(),
+            )
             answer = federation.node(name).ask("serve", attempt_key(number), question)
             assert answer == pack(result)
 
 
 def test_a_node_serves_no_result_that_it_does_not_hold(federation: Federation) -> None:
+    context = context_of(federation.ledger, attempt_key())
+    question = make_request(federation.ledger, context, "Node 1", sha256(b"other").digest())
     with pytest.raises(StepRefused, match="holds no result"):
-        federation.node("Node 1").ask("serve", attempt_key(), pack(sha256(b"other").digest()))
+        federation.node("Node 1").ask("serve", attempt_key(), question)
 
 
 def test_a_hospital_refuses_another_model_or_other_statistics(federation: Federation) -> None:
