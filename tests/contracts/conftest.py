@@ -1,4 +1,4 @@
-"""Chains for the contract's tests: the embedded one; Ganache and Anvil among the long tests."""
+"""Federations of bare accounts on each chain, for the contracts' tests."""
 
 from __future__ import annotations
 
@@ -6,50 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.chain import ChainEndpoint, connect, fund
-from tests.contracts import external
+from contracts.chain import ChainEndpoint, fund
+from tests.chains import CHAINS, anvil_chain, embedded_chain, ganache_chain, started
 from tests.contracts.parties import Federation, all_accounts
 
-# The contract is the same on every chain; other programs' chains are for the long tests.
-CHAINS = [
-    "embedded",
-    pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
-    pytest.param("anvil", marks=[pytest.mark.needs("anvil"), pytest.mark.slow]),
-]
+__all__ = ["anvil_chain", "embedded_chain", "ganache_chain"]
 
 
-@pytest.fixture(scope="session")
-def embedded_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
-    with connect(tmp_path_factory.mktemp("chain")) as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(scope="session")
-def ganache_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
-    folder = tmp_path_factory.mktemp("ganache")
-    with external.ganache(folder) as endpoint:
-        fund(endpoint, all_accounts())
-        yield endpoint
-
-
-@pytest.fixture(scope="session")
-def anvil_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
-    folder = tmp_path_factory.mktemp("anvil")
-    with external.anvil(folder) as endpoint:
-        fund(endpoint, all_accounts())
-        yield endpoint
-
-
-@pytest.fixture(params=CHAINS)
+@pytest.fixture(scope="session", params=CHAINS)
 def chain(request: pytest.FixtureRequest) -> ChainEndpoint:
     """Each chain in turn: what the contract promises, it promises on all of them."""
-    endpoint: ChainEndpoint = request.getfixturevalue(f"{request.param}_chain")
-    return endpoint
+    return started(request)
 
 
 @pytest.fixture
 def parties(chain: ChainEndpoint) -> Iterator[Federation]:
     """Return a fresh contract with four hospitals and four nodes, none of them registered."""
+    fund(chain, all_accounts())
     federation = Federation(chain.url)
     yield federation
     federation.close()

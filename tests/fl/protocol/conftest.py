@@ -9,18 +9,21 @@ from typing import Any, Protocol
 import pytest
 
 from app.database import Database
-from contracts.chain import ChainEndpoint, connect
+from contracts.chain import ChainEndpoint
+from tests.chains import anvil_chain, embedded_chain, ganache_chain, started
 from tests.fl.protocol.federation import Federation
+
+__all__ = ["anvil_chain", "embedded_chain", "ganache_chain"]
+
+
+@pytest.fixture(scope="session", params=["embedded"])
+def chain(request: pytest.FixtureRequest) -> ChainEndpoint:
+    """The embedded chain; the modules that say so run on the others, too."""
+    return started(request)
 
 
 class Federate(Protocol):
     def __call__(self, **settings: Any) -> Federation: ...
-
-
-@pytest.fixture(scope="session")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
-    with connect(tmp_path_factory.mktemp("chain")) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture(scope="session")

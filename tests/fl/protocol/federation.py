@@ -20,7 +20,7 @@ from app.database import Database
 from app.models import AttemptRow, DeploymentRow, StepRow, TrainingRow
 from app.stores.party_files import PartyFiles
 from app.stores.rounds import Rounds
-from contracts.chain import ChainEndpoint
+from contracts.chain import ChainEndpoint, fund
 from contracts.ledger import Ledger
 from contracts.records import AttemptKey, AttemptState, Policy, Role, Standing
 from crypto.digest import load_model, model_bytes
@@ -76,12 +76,14 @@ class Federation:
         self.database_file = folder / "consilium.db"
         shutil.copy(blank, self.database_file)
         self.database = Database(f"sqlite:///{self.database_file}")
-        deputy = _chain_key()
-        self.ledger = Ledger.deploy(chain.url, _chain_key(), Account.from_key(deputy).address)
+        lead, deputy = _chain_key(), _chain_key()
+        self._keys = {name: (_chain_key(), new_private_key()) for name in (*HOSPITALS, *NODES)}
+        keys = [lead, deputy, *(key for key, _ in self._keys.values())]
+        fund(chain, [Account.from_key(key).address for key in keys])
+        self.ledger = Ledger.deploy(chain.url, lead, Account.from_key(deputy).address)
         self.store = Rounds(self.database, TRAINING)
         self.tables: Mapping[str, Table] = get_task("heart").load()
         self._chain = chain
-        self._keys = {name: (_chain_key(), new_private_key()) for name in (*HOSPITALS, *NODES)}
         self._parts = parts or {}
         self.plan = self._plan(rounds, seed, local, review)
         self._register(deputy)

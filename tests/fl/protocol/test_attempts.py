@@ -27,9 +27,12 @@ from fl.messages import (
     unpack_answers,
 )
 from fl.party import attempt_place, round_place
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
+
+pytestmark = on_all_chains
 
 FIRST, SECOND = "Node 1", "Node 4"
 

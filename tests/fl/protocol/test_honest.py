@@ -23,8 +23,11 @@ from fl.networks import flatten
 from fl.party import context_of
 from fl.strategies import plain_fedavg_round
 from fl.training import local_seed, local_update
+from tests.chains import on_all_chains
 from tests.fl.protocol.engines import Recorder
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
+
+pytestmark = on_all_chains
 
 ROUNDS = 2
 
