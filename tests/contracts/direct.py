@@ -51,8 +51,8 @@ class World:
     def __init__(self) -> None:
         self._store = Store(Path(":memory:"))
         self.rpc = DirectRpc(Methods(EmbeddedChain(self._store, CHAIN_ID), self._store, "direct"))
-        self._senders: dict[int, Sender] = {}
-        founder = self._sender(0)
+        self._senders: dict[tuple[str, int], Sender] = {}
+        founder = self._sender(FEDERATION, 0)
 
         def deploy(contract: str, *addresses: str) -> str:
             return to_checksum_address(founder.deploy(creation_code(contract, *addresses)))
@@ -77,14 +77,14 @@ class World:
     def refusal(self, contract: str, caller: int, function: str, *arguments: object) -> Outcome:
         """Why a call as the account of this index would be refused now; nothing is mined."""
         data = interface(contract).call_data(function, arguments)
-        refused = self._sender(caller)._try(self.addresses[contract], data)
+        refused = self._sender(contract, caller)._try(self.addresses[contract], data)
         return (refused.reason, dict(refused.details)) if refused else None
 
     def call(self, contract: str, caller: int, function: str, *arguments: object) -> Outcome:
         """Make a call as the account of this index; say why it was refused."""
         data = interface(contract).call_data(function, arguments)
         try:
-            self._sender(caller).send_once(self.addresses[contract], data, lambda: None)
+            self._sender(contract, caller).send_once(self.addresses[contract], data, lambda: None)
         except Refused as refused:
             return refused.reason, dict(refused.details)
         return None
@@ -106,11 +106,12 @@ class World:
             raise known.refusal(bytes.fromhex((error.data or "0x")[2:])) from error
         return known.result(function, bytes.fromhex(answer[2:]))
 
-    def _sender(self, index: int) -> Sender:
-        if index not in self._senders:
-            known = interface(FEDERATION)
-            self._senders[index] = Sender(self.rpc, known, CHAIN_ID, private_key(index))
-        return self._senders[index]
+    def _sender(self, contract: str, index: int) -> Sender:
+        """The sender of this account, which reads refusals as this contract names them."""
+        if (contract, index) not in self._senders:
+            known = interface(contract)
+            self._senders[contract, index] = Sender(self.rpc, known, CHAIN_ID, private_key(index))
+        return self._senders[contract, index]
 
 
 @cache
