@@ -1,4 +1,4 @@
-"""Chains for the contract's tests: the embedded one; Ganache and Anvil among the long tests."""
+"""Chains for the contract's tests: the embedded one; among the long tests three others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pytest
 
 from contracts.chain import ChainEndpoint, connect, fund
 from tests.contracts import external
+from tests.contracts.clique import clique
 from tests.contracts.parties import Federation, all_accounts
 
-# The contract is the same on every chain; other programs' chains are for the long tests.
+# The contract is the same on every chain; the others are for the long tests.
 CHAINS = [
     "embedded",
+    pytest.param("clique", marks=pytest.mark.slow),
     pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
     pytest.param("anvil", marks=[pytest.mark.needs("anvil"), pytest.mark.slow]),
 ]
@@ -21,6 +23,12 @@ CHAINS = [
 @pytest.fixture(scope="session")
 def embedded_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
     with connect(tmp_path_factory.mktemp("chain")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def clique_chain() -> Iterator[ChainEndpoint]:
+    with clique() as endpoint:
         yield endpoint
 
 
