@@ -73,9 +73,25 @@ class RegistryMachine(ContractMachine):
     @rule(decision=DECISIONS)
     def two_administrators_decide(self, decision: Any) -> None:
         """Reach other administrators, nodes and policies more often than chance would."""
-        administrators = self.model.roles[Permission.ADMINISTRATOR.value]
-        for caller in [one for one in range(PARTIES) if account(one) in administrators][-2:]:
+        for caller in self.administrators()[-2:]:
             self.tries(caller, *decision)
+
+    @rule(decision=DECISIONS, comes_back=st.booleans())
+    def who_proposed_goes(self, decision: Any, comes_back: bool) -> None:
+        """What somebody proposed who is no administrator any more counts for nothing."""
+        first, second, *_ = self.administrators()
+        third = next(one for one in range(PARTIES) if one not in (first, second))
+        for one in (first, second):
+            self.tries(one, "setAdministrator", account(third), True)
+        self.tries(third, *decision)
+        for holds in (False, True) if comes_back else (False,):
+            for one in (first, second):
+                self.tries(one, "setAdministrator", account(third), holds)
+        self.tries(first, *decision)
+
+    def administrators(self) -> list[int]:
+        holders = self.model.roles[Permission.ADMINISTRATOR.value]
+        return [one for one in range(PARTIES) if account(one) in holders]
 
     @rule(caller=ANYBODY, decision=decisions)
     def withdraw(self, caller: int, decision: Any) -> None:
@@ -113,4 +129,4 @@ def test_a_few_calls() -> None:
 
 @pytest.mark.slow
 def test_any_order_of_calls() -> None:
-    run(RegistryMachine, examples=40, steps=50)
+    run(RegistryMachine, examples=30, steps=40)
