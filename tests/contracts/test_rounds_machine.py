@@ -142,10 +142,13 @@ class RoundsMachine(ContractMachine):
         donates=st.booleans(),
         beyond=st.integers(0, 1),
         place=st.integers(0, 3),
+        steps=st.integers(1, 4),
     )
-    def time_runs_out(self, name: bytes, donates: bool, beyond: int, place: int) -> None:
+    def time_runs_out(
+        self, name: bytes, donates: bool, beyond: int, place: int, steps: int
+    ) -> None:
         """A member, and who ends what hangs, try in the last block of a step or in the next."""
-        key = self.current(name, donates)
+        key = self.running(name, donates, steps)
         attempt = self.model.attempt(key)
         if attempt.state not in PARTS or attempt.state >= STATE.AGREED:
             return
@@ -157,9 +160,14 @@ class RoundsMachine(ContractMachine):
         self.tries(STRANGER, "expire", key)
         self.next_step_of(key, place)
 
-    @rule(name=st.sampled_from(CURRENT), donates=st.booleans(), place=st.integers(0, 3))
-    def who_lost_the_role_goes_on(self, name: bytes, donates: bool, place: int) -> None:
-        key = self.current(name, donates)
+    @rule(
+        name=st.sampled_from(CURRENT),
+        donates=st.booleans(),
+        place=st.integers(0, 3),
+        steps=st.integers(1, 6),
+    )
+    def who_lost_the_role_goes_on(self, name: bytes, donates: bool, place: int, steps: int) -> None:
+        key = self.running(name, donates, steps)
         if self.model.attempt(key).state is STATE.SUBMITTING:
             self.toggle(SUBMITTER, self.model.roles[SUBMITTER], HOSPITALS[place])
             self.next_step_of(key, place)
@@ -168,6 +176,21 @@ class RoundsMachine(ContractMachine):
         self.replace_nodes(rest)
         self.next_step_of(key, place)
         self.replace_nodes(tuple(map(account, NODES)))
+
+    @rule(name=st.sampled_from(CURRENT), donates=st.booleans(), steps=st.integers(1, 6))
+    def a_try_is_given_up_and_another_made(self, name: bytes, donates: bool, steps: int) -> None:
+        """Where the round is locked by then, there is none."""
+        key = self.running(name, donates, steps)
+        self.tries(FOUNDER, "fail", key, "given up")
+        training = self.model.trainings.get(name)
+        again = name, key[1], key[2] + 1
+        self.tries(FOUNDER, "openAttempt", again, training.model if training else bytes(32))
+
+    def running(self, name: bytes, donates: bool, steps: int) -> Key:
+        """The attempt that runs; where none does, one is opened and taken some steps."""
+        if self.model.attempt(self.current(name, donates)).state not in PARTS:
+            self.everybody_goes_on(name, donates, None, "all", steps)
+        return self.current(name, donates)
 
     def next_step_of(self, key: Key, place: int) -> None:
         """Let one member do what is next, rightly."""
