@@ -1,4 +1,4 @@
-"""The chains that tests run on: the embedded one; Ganache and Anvil among the long tests.
+"""The chains that tests run on: the embedded one; among the long tests three others.
 
 A conftest takes the fixtures from here; each lives as long as the run.
 """
@@ -11,9 +11,11 @@ import pytest
 
 from contracts.chain import ChainEndpoint, connect
 from tests.contracts import external
+from tests.contracts.clique import clique
 
 CHAINS = [
     "embedded",
+    pytest.param("clique", marks=pytest.mark.slow),
     pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
     pytest.param("anvil", marks=[pytest.mark.needs("anvil"), pytest.mark.slow]),
 ]
@@ -26,6 +28,13 @@ ETHER = "1000000"
 def embedded_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
     """The embedded chain."""
     with connect(tmp_path_factory.mktemp("chain")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def clique_chain() -> Iterator[ChainEndpoint]:
+    """py-evm's chain whose blocks are sealed by three authorities in turn."""
+    with clique() as endpoint:
         yield endpoint
 
 

@@ -200,6 +200,16 @@ class EmbeddedChain:
             self._answers[call] = self._run(call, header)
         return self._answers[call]
 
+    def call_next(self, call: Call) -> bytes:
+        """Run `call` as the next block's transaction would run; raises as `call` does.
+
+        Its number is the head's plus one, which decides where a step has a deadline in blocks.
+        """
+        head = self.head()
+        now = max(int(time.time()), head.timestamp)
+        header = self._chain.create_header_from_parent(head, timestamp=now, gas_limit=BLOCK_GAS)
+        return self._run(call, header)
+
     def _run(self, call: Call, header: BlockHeaderAPI) -> bytes:
         vm = self._chain.get_vm(header)
         computation = vm.execute_bytecode(

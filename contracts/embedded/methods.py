@@ -121,7 +121,10 @@ class Methods:
         return _hex(self._chain.state(self._header(tag)).get_code(_address(account)))
 
     def _call(self, fields: dict[str, Any], tag: Any = "latest", *_: Any) -> str:
-        return _hex(self._chain.call(_call_of(fields), self._header(tag)))
+        call = _call_of(fields)
+        if tag == "pending":
+            return _hex(self._chain.call_next(call))
+        return _hex(self._chain.call(call, self._header(tag)))
 
     def _estimate(self, fields: dict[str, Any], *_: Any) -> str:
         return hex(self._chain.estimate(_call_of(fields)))

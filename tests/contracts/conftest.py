@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from contracts.chain import ChainEndpoint, fund
-from tests.chains import CHAINS, anvil_chain, embedded_chain, ganache_chain, started
+from tests.chains import CHAINS, anvil_chain, clique_chain, embedded_chain, ganache_chain, started
 from tests.contracts.parties import Federation, all_accounts
 
-__all__ = ["anvil_chain", "embedded_chain", "ganache_chain"]
+__all__ = ["anvil_chain", "clique_chain", "embedded_chain", "ganache_chain"]
 
 
 @pytest.fixture(scope="session", params=CHAINS)

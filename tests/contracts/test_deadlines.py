@@ -66,6 +66,27 @@ def test_who_is_late_is_refused_and_anybody_ends_the_attempt(
     assert record.reason == "the deadline of a step passed"
 
 
+@pytest.mark.parametrize("chain", ["embedded"], indirect=True)
+def test_a_call_is_tried_in_the_block_that_its_transaction_would_be_in(
+    hurried: Federation,
+) -> None:
+    key = hurried.key()
+    deadline = hurried.coordinator.open_attempt(hurried.key(), hurried.model).block + STEP
+    own = hurried.hospitals[3]
+    while hurried.coordinator.head().number < deadline - 1:
+        own.registry.rotate_key(point(f"key {hurried.coordinator.head().number}"))
+    # The next block is the last one.
+    early = refusal(hurried.stranger.expire, key)
+    assert (early.reason, early.details) == ("NotLate", {"deadline": deadline, "number": deadline})
+    hurried.join(key, hurried.nodes[0])
+    sent = hurried.nodes[1].traffic[0]
+    late = refusal(hurried.join, key, hurried.nodes[1])
+    assert (late.reason, late.details) == ("Late", {"deadline": deadline, "number": deadline + 1})
+    assert hurried.nodes[1].traffic[0] == sent, "what cannot be is not sent"
+    hurried.stranger.expire(key)
+    assert hurried.coordinator.attempt(key).state is AttemptState.FAILED
+
+
 def test_what_was_agreed_to_open_does_not_expire(hurried: Federation) -> None:
     key = hurried.key()
     hurried.advance(key, AttemptState.VOTING)
