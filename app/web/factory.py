@@ -16,6 +16,7 @@ from app.ledger import routes as ledger
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
+from app.services.checks import Checks
 from app.services.jobs import Jobs
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
@@ -90,6 +91,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
         jobs=Jobs(database),
+        checks=Checks(database),
         predictions=Predictions(database, chain.open),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),

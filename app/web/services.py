@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from app.database import Database
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
+from app.services.checks import Checks
 from app.services.jobs import Jobs
 from app.services.predictions import Predictions
 from app.services.sessions import Sessions
@@ -32,6 +33,7 @@ class Services:
     accounts: Accounts
     sessions: Sessions
     jobs: Jobs
+    checks: Checks
     predictions: Predictions
     wallets: Wallets
     wallet_messages: WalletMessages
