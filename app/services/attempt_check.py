@@ -17,7 +17,14 @@ from app.services.round_names import round_title
 from app.services.trainings import RUNNING, shortened
 from app.stores.rounds import FAILED, FINALISED, OPEN
 from contracts.errors import NotFound
-from contracts.records import DONATION, AttemptKey, AttemptRecord, AttemptState, SubmissionRecord
+from contracts.records import (
+    DONATION,
+    AttemptKey,
+    AttemptRecord,
+    AttemptState,
+    SubmissionRecord,
+    Verdict,
+)
 from crypto.errors import CryptoError
 from fl.aggregates import aggregate_for
 from fl.errors import FlError
@@ -119,7 +126,8 @@ class AttemptCheck:
             self._compare(f"{name}'s sample count", one.samples, row.samples)
             self._compare(f"{name}'s transaction", sent, row.transaction)
             if self._row.state == FINALISED:
-                self._compare(f"{name}'s weight", one.weight or None, row.weight)
+                weight = one.weight if one.verdict == Verdict.ACCEPTED else None
+                self._compare(f"{name}'s weight", weight, row.weight)
             self._dealing(name, one)
 
     def _dealing(self, name: str, record: SubmissionRecord) -> None:

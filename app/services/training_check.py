@@ -15,7 +15,8 @@ from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
 from app.services.review_check import Events
 from app.services.round_names import in_order, round_title
-from app.services.trainings import FAILED, FINISHED, RUNNING, pooled, shortened
+from app.services.training_outcome import pooled
+from app.services.trainings import FAILED, FINISHED, RUNNING, shortened
 from app.stores.rounds import FINALISED
 from contracts.errors import NotFound
 from contracts.records import DONATION, TrainingRecord, TrainingState
