@@ -124,6 +124,7 @@ def test_hospitals_are_named_between_commas() -> None:
         ("policy --faults 1", "expected --task"),
         ("policy --task heart --fewest-hospitals 2", "whole number from 3 to 64"),
         ("verify a.json now", "unrecognized arguments: now"),
+        ("verify a.json --hospital Oslo", "belongs to this installation; leave out FILE"),
         ("verify --federation 00", "belong to a dossier: give its FILE"),
         ("dossier", "required: FILE"),
         ("dossier --round x a.json", "--round: expected a whole number from 0"),

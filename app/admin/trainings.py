@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from http import HTTPStatus
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -10,17 +9,16 @@ from werkzeug.wrappers import Response
 
 from app.admin.forms import training_form
 from app.errors import RequestError
-from app.services.dossier import Dossiers
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
 from app.services.roles import ADMINISTRATOR
 from app.services.round_check import check_round, votes_of
-from app.services.round_names import STATISTICS, round_title
+from app.services.round_names import STATISTICS
 from app.services.round_view import View
 from app.web import login
+from app.web.dossier_file import dossier_file
 from app.web.roles import requires
 from app.web.services import services
-from contracts.errors import LedgerError
 from contracts.records import DONATION
 from fl.attacks import ATTACKS
 from fl.datasets import Task, get_task, task_names
@@ -153,18 +151,8 @@ def dossier(training_id: str, number: int) -> Response:
     rounds = _finished_rounds(_shown(training_id)["view"])
     if not any(each["round"] == number for each in rounds):
         abort(HTTPStatus.NOT_FOUND)
-    made = services()
-    try:
-        with closing(made.open_ledger()) as ledger:
-            written = Dossiers(made.database, ledger).write(training_id, number)
-    except (LedgerError, RequestError) as error:
-        flash(f"The dossier could not be written: {error}.", "warning")
-        back = url_for("admin.trainings.round_page", training_id=training_id, number=number)
-        return redirect(back, HTTPStatus.SEE_OTHER)
-    name = f"dossier-{training_id[:8]}-{round_title(number).lower().replace(' ', '-')}.json"
-    answer = Response(written, mimetype="application/json")
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    back = url_for("admin.trainings.round_page", training_id=training_id, number=number)
+    return dossier_file(training_id, number, back)
 
 
 def _shown(training_id: str) -> View:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.cli.console import complain
+from rich.markup import escape
+
+from app.cli.console import complain, progress
 from app.services.dossier_chain import check_chain
 from app.services.dossier_check import Findings, check_dossier
 from app.services.dossier_format import NotADossier
 from app.services.round_names import round_title
 from contracts.members import grouped, read_fingerprint
 
+if TYPE_CHECKING:
+    from app.services.check_report import Report
+    from app.services.verification_progress import Progress
+
 UNREADABLE = 2
 
 
 def verify(args: argparse.Namespace) -> int:
     """Name each difference; the exit status is 1 when there is one."""
-    return _verify_installation() if args.file is None else _verify_file(args)
+    if args.file is not None:
+        return _verify_file(args)
+    return _verify_installation() if args.hospital is None else _verify_hospital(args.hospital)
 
 
 def _verify_installation() -> int:
@@ -27,8 +36,39 @@ def _verify_installation() -> int:
     from app.services.verification import Verification
     from config import Settings
 
+    console = progress()
+
+    def watch(at: Progress) -> None:
+        console.print(f"{at.done}/{at.total} trainings  checking {at.what}", markup=False)
+
     with open_federation(Settings()) as federation:
-        report = Verification(federation).run()
+        report = Verification(federation, watch).run()
+    if report.elsewhere:
+        sys.stdout.write(f"{report.elsewhere} trainings on another chain were not checked.\n")
+    return _tell(report)
+
+
+def _verify_hospital(asked: str) -> int:
+    from app.services.federation import open_federation
+    from app.services.hospital_check import HospitalCheck, hospital_names
+    from config import Settings
+
+    with open_federation(Settings()) as federation:
+        names = hospital_names(federation.database)
+        name = next((one for one in names if one.casefold() == asked.casefold()), None)
+        if name is None:
+            there = ", ".join(names) or "none before the first training"
+            complain(f"no hospital has the name {escape(asked)}; there are: {there}")
+            return UNREADABLE
+        check = HospitalCheck(federation, name)
+        for one in check.run():
+            sys.stdout.write(
+                f"{one.training[:12]}  {one.place:<24} update {one.update}  shares {one.shares}\n"
+            )
+    return _tell(check.report)
+
+
+def _tell(report: Report) -> int:
     for difference in report.differences:
         sys.stdout.write(f"DIFFERS  {difference}\n")
     sys.stdout.write(

@@ -35,6 +35,7 @@ _TASKS: Final = {
         "The audit log shows who did what and when. Each entry carries the hash of the one before.",
         "Check the log: every hash is computed again, and what was altered or removed is named.",
         "The ledger shows what each party put on the chain; each hash there can be checked.",
+        "Check everything there: whatever is stored is computed again, and differences are named.",
     ),
     roles.INSTRUCTOR: (
         "Above you see the models in use, each compared with the ledger.",

@@ -13,8 +13,10 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from app.ledger import dossiers, verify
 from app.ledger.facts import facts
-from app.ledger.words import event_words, field_label, function_title
+from app.ledger.words import CONTRACTS, event_words, field_label, function_title
+from app.services.dossier import has_dossier
 from app.services.hash_check import check_hash
 from app.services.ledger_lines import Wanted
 from app.services.ledger_standing import bring_up_to_date, find_block
@@ -28,6 +30,8 @@ from app.web.services import services
 from fl.datasets import get_task, task_names
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
+for pages in (verify, dossiers):
+    blueprint.register_blueprint(pages.blueprint)
 
 LATEST, LATEST_TRAININGS = 10, 5
 # Beyond these no number of a block or a round can be.
@@ -53,6 +57,7 @@ def overview() -> str:
         latest=latest,
         rounds=explorer.rounds(LATEST_TRAININGS),
         choices=explorer.choices(),
+        purposes=CONTRACTS,
         **page,
     )
 
@@ -129,6 +134,7 @@ def round_page(training_id: str, number: int) -> str:
         number=number,
         attempts=attempts,
         rounds=rounds,
+        has_dossier=has_dossier(services().database, training_id, number),
         **page,
     )
 

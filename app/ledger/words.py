@@ -186,3 +186,12 @@ def _spaced(name: str) -> str:
     """NodeJoined as "Node joined"."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
     return words.strip().capitalize()
+
+
+# What each contract is for, by its name, in the order in which they are shown.
+CONTRACTS: Final[Mapping[str, str]] = {
+    "Federation": "trainings, rounds, verdicts, votes",
+    "Registry": "parties, their keys, permissions, rules",
+    "Anchors": "roots over the audit log",
+    "Records": "sealed records and who opened them",
+}

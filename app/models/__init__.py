@@ -3,6 +3,7 @@
 from app.models.approvals import ApprovalRow, ApprovalRuleRow, OperatorRow
 from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
+from app.models.checks import CheckDifferenceRow, CheckRow
 from app.models.federation import DeploymentRow, PartyRow
 from app.models.jobs import JobRow, PartyProgressRow
 from app.models.ledger import (
@@ -33,6 +34,8 @@ __all__ = [
     "AuditHeadRow",
     "AuditRow",
     "Base",
+    "CheckDifferenceRow",
+    "CheckRow",
     "DeploymentRow",
     "EvaluationRow",
     "FaultRow",

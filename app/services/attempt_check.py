@@ -11,20 +11,30 @@ from sqlalchemy.orm import Session
 from app.models import AttemptRow, MessageRow, ResultRow
 from app.services.check_report import NOTHING, Report
 from app.services.federation import Federation
+from app.services.message_check import MessageCheck
 from app.services.review_check import Events, ReviewCheck
 from app.services.round_names import round_title
-from app.stores.rounds import FINALISED, OPEN
+from app.services.trainings import RUNNING, shortened
+from app.stores.rounds import FAILED, FINALISED, OPEN
 from contracts.errors import NotFound
-from contracts.records import DONATION, AttemptKey, AttemptRecord, AttemptState, SubmissionRecord
-from crypto.digest import merkle_root
+from contracts.records import (
+    DONATION,
+    AttemptKey,
+    AttemptRecord,
+    AttemptState,
+    SubmissionRecord,
+    Verdict,
+)
 from crypto.errors import CryptoError
-from fl.coordinator import SUBMISSION
+from fl.aggregates import aggregate_for
 from fl.errors import FlError
 from fl.hospital import Hospital
-from fl.messages import REPORT, Statement, Submission, unpack
 from fl.node import Node
-from fl.party import Party, context_of
+from fl.party import Party
 from fl.plan import Plan
+
+# How the coordinator notes an attempt that is over; until then it is open.
+_STATES = {AttemptState.FINALISED: FINALISED, AttemptState.FAILED: FAILED}
 
 
 def attempt_name(training: str, number: int, tried: int) -> str:
@@ -59,14 +69,20 @@ class AttemptCheck:
             if self._row.state != OPEN:
                 self._compare("attempt", "a record on the chain", NOTHING)
             return
-        if self._row.state != OPEN:
-            finalised = record.state == AttemptState.FINALISED
-            self._compare("state is finalised", finalised, self._row.state == FINALISED)
+        if self._row.state != OPEN or self._row.training.state != RUNNING:
+            self._compare("state", _STATES.get(record.state, OPEN), self._row.state)
         submissions = self._ledger.submissions(self._key)
         query = select(MessageRow).filter_by(attempt_id=self._row.id).order_by(MessageRow.id)
         messages = session.scalars(query).all()
         self._submissions(submissions, events)
-        self._messages(messages, submissions)
+        check = MessageCheck(
+            self._report, self._ledger, self._plan, self._row, self._parties, self._name
+        )
+        self._report.guard(
+            f"{self._name}, messages", lambda: check.run(record, messages, submissions)
+        )
+        if self._row.state == FAILED:
+            self._failure(record)
         if self._row.state == FINALISED:
             self._compare("agreed set", _hex(record.agreed_hash), self._row.set_sha256)
             self._compare("result", _hex(record.result_hash), self._row.result_sha256)
@@ -74,6 +90,14 @@ class AttemptCheck:
                 self._results(session, record)
             self._votes(events)
             self._review(record, submissions, messages, events)
+
+    def _failure(self, record: AttemptRecord) -> None:
+        """Of an attempt that failed only the reason counts: nothing came out of it."""
+        row = self._row
+        self._compare("reason", record.reason, shortened(row.reason))
+        nothing = (None, None, False, None, None)
+        told = (row.set_sha256, row.result_sha256, row.kept, row.norm_bound, row.review)
+        self._compare("what came out", nothing, told)
 
     def _review(
         self,
@@ -102,7 +126,8 @@ class AttemptCheck:
             self._compare(f"{name}'s sample count", one.samples, row.samples)
             self._compare(f"{name}'s transaction", sent, row.transaction)
             if self._row.state == FINALISED:
-                self._compare(f"{name}'s weight", one.weight, row.weight or 0)
+                weight = one.weight if one.verdict == Verdict.ACCEPTED else None
+                self._compare(f"{name}'s weight", weight, row.weight)
             self._dealing(name, one)
 
     def _dealing(self, name: str, record: SubmissionRecord) -> None:
@@ -119,48 +144,14 @@ class AttemptCheck:
         self._compare(f"{name}'s own update", record.update_hash.hex(), recomputed)
         self._compare(f"{name}'s own shares", record.share_root.hex(), dealing.share_root.hex())
 
-    def _messages(
-        self, messages: Sequence[MessageRow], submissions: tuple[SubmissionRecord, ...]
-    ) -> None:
-        roots = {self._plan.name_of(one.hospital): one.share_root for one in submissions}
-        for message in messages:
-            what = f"{message.kind} of {message.sender}"
-            digest = sha256(message.body).hexdigest()
-            self._compare(what, message.body_sha256, digest)
-            if message.kind == SUBMISSION:
-                if message.sender in roots:
-                    self._compare(what, roots[message.sender].hex(), _root(message.body))
-            else:
-                self._compare(f"{what}, signature", "valid", self._signature(message))
-            if message.kind == REPORT:
-                self._evaluation(message)
-
-    def _evaluation(self, message: MessageRow) -> None:
-        """What a hospital reported, under its signature, against what is shown of it."""
-        kept = {row.hospital: row.confusion for row in self._row.evaluations}
-        try:
-            (reported,) = unpack(unpack(message.body, str, str, bytes, bytes)[2], list)
-        except FlError:
-            return  # Its signature was found to be wrong already.
-        shown = kept.get(message.sender, [])
-        self._compare(f"{message.sender}'s evaluation", str(reported), str(shown))
-
-    def _signature(self, message: MessageRow) -> str:
-        context = context_of(self._ledger, self._key)
-        try:
-            known = self._plan.hospital if message.kind == REPORT else self._plan.node
-            member = known(message.sender)
-            key = member.verifying_key
-            Statement.read(message.body, context, member.name, key, message.kind)
-        except (FlError, CryptoError) as error:
-            return str(error)
-        return "valid"
-
     def _results(self, session: Session, record: AttemptRecord) -> None:
         digest = record.result_hash or b""
         stored = session.get(ResultRow, digest.hex())
         found = sha256(stored.body).hexdigest() if stored else NOTHING
         self._compare("result in the database", digest.hex(), found)
+        if stored is not None:
+            kind = aggregate_for(self._plan, self._row.round, b"").kind
+            self._compare("kind of its result", kind, stored.kind)
         absent = {fault.party for fault in self._row.faults}
         for name, party in self._parties.items():
             if isinstance(party, Node):
@@ -187,13 +178,6 @@ class AttemptCheck:
 def _transaction(events: Events, name: str, key: AttemptKey, account: str) -> str:
     event = events.get((name, key, account))
     return event.transaction if event else NOTHING
-
-
-def _root(body: bytes) -> str:
-    try:
-        return merkle_root(Submission.from_bytes(body).digests).hex()
-    except FlError as error:
-        return str(error)
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -42,6 +42,13 @@ _NOTHING: dict[str, Any] = {
 _SHOWING = frozenset({"SetSigned", "SetPublished", "Voted"})
 
 
+def has_dossier(database: Database, training: str, number: int) -> bool:
+    """Whether the round is finished, so that a dossier of it can be written."""
+    query = select(AttemptRow.id).filter_by(training_id=training, round=number, state=FINALISED)
+    with database.transaction() as session:
+        return session.scalar(query) is not None
+
+
 class Dossiers:
     """The dossiers of one installation's rounds; `ledger` is read, never written."""
 

@@ -10,6 +10,12 @@ from app.services.ledger_lines import EventLine
 _DIGITS = (40, 64)
 
 
+def is_digest(value: str) -> bool:
+    """Whether a text is the digits of a hash or an account, not words."""
+    digits = value.removeprefix("0x").lower()
+    return len(digits) in _DIGITS and set(digits) <= set("0123456789abcdef")
+
+
 @dataclass(frozen=True)
 class HashLine:
     """Something that was compared, or computed again; an event's name stands in `event`."""
@@ -27,8 +33,7 @@ class HashLine:
     @property
     def is_hash(self) -> bool:
         """Whether digits of a hash or an account were compared, not words."""
-        digits = self.expected.removeprefix("0x").lower()
-        return len(digits) in _DIGITS and set(digits) <= set("0123456789abcdef")
+        return is_digest(self.expected)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def held_elsewhere(session: Session, value: str) -> list[str]:
     query = select(SubmissionRow.hospital).filter_by(update_sha256=value)
     return [
         f"It is the hash of an update that only {name} holds, in its own folder. "
-        "“python3 run.py verify” has it computed again there."
+        f"“python3 run.py verify --hospital '{name}'” computes it again there."
         for name in session.scalars(query.distinct())
     ]
 

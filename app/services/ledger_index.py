@@ -169,18 +169,19 @@ def _read(ledger: LedgerReader, copy: LedgerCopyRow, head: int) -> _Page:
             record = ledger.transaction(name)
             if record.block_hash != block.hash:
                 raise _ChainChanged
-            transactions.append(_transaction(record, block))
-            events += _events(list(group), record)
+            transactions.append(transaction_row(record, block))
+            events += event_rows(list(group), record)
     return _Page(ledger.block(until), transactions, events)
 
 
-def _transaction(record: TransactionRecord, block: BlockHead) -> LedgerTransactionRow:
+def transaction_row(record: TransactionRecord, block: BlockHead) -> LedgerTransactionRow:
+    """The row of a transaction."""
     return LedgerTransactionRow(
         hash=record.transaction, block_time=moment_of(block), **transaction_columns(record)
     )
 
 
-def _events(found: Sequence[LedgerEvent], record: TransactionRecord) -> list[LedgerEventRow]:
+def event_rows(found: Sequence[LedgerEvent], record: TransactionRecord) -> list[LedgerEventRow]:
     """The events of a transaction; the first is also found by the hashes that the call carried."""
     rows = []
     for position, event in enumerate(found):

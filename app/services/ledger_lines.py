@@ -80,13 +80,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class CopyFacts:
-    """The chain that a copy was read from; `kind` is embedded, external or "" where unknown."""
+    """The chain that a copy was read from; `kind` is embedded, external or "" where unknown.
+
+    `coordinator` and `deputy` are the two administrators that the federation began with.
+    """
 
     contract: str
     chain_id: int
     kind: str
     genesis_hash: str
     coordinator: str
+    deputy: str
     next_block: int
 
 

@@ -56,6 +56,7 @@ class Explorer:
                     kind or "",
                     row.genesis_hash,
                     row.coordinator,
+                    row.deputy,
                     row.next_block,
                 )
                 for row, kind in session.execute(query)

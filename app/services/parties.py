@@ -16,7 +16,7 @@ from fl.datasets import Table
 from fl.hospital import Hospital
 from fl.node import Node
 from fl.party import Identity, Party
-from fl.plan import Plan
+from fl.plan import Member, Plan
 
 
 def load_tables(plan: Plan) -> dict[str, Table]:
@@ -38,28 +38,50 @@ def assembled(
     In a `simulation` its attackers do as they please.
     """
     parties: dict[str, Party] = {}
-    root = federation.settings.instance_dir / "parties"
     try:
         for member in (*plan.hospitals, *plan.nodes):
-            keys = federation.keys(member.name)
-            identity = Identity(member.name, keys.signing)
-            ledger = federation.ledger_of(keys)
-            store = PartyFiles(party_folder(root, member.name) / "state")
-            if member.name in tables:
-                table = tables[member.name]
-                part = _part(member.name, tables, simulation)
-                consent = partial(
-                    require_consent, federation.database, ledger, member.name, training, plan
-                )
-                parties[member.name] = Hospital(
-                    identity, plan, training, ledger, store, table, part, consent
-                )
-            else:
-                parties[member.name] = Node(identity, plan, training, ledger, store)
+            parties[member.name] = _party(federation, plan, training, member, tables, simulation)
         yield parties
     finally:
         for party in parties.values():
             party.ledger.close()
+
+
+@contextmanager
+def only_hospital(
+    federation: Federation, plan: Plan, training: bytes, name: str
+) -> Iterator[Hospital]:
+    """One hospital of a training, alone with its own folder."""
+    table = load_tables(plan)[name]
+    made = _party(federation, plan, training, plan.hospital(name), {name: table}, None)
+    try:
+        if not isinstance(made, Hospital):
+            raise TypeError(f"expected a hospital, got {name}")
+        yield made
+    finally:
+        made.ledger.close()
+
+
+def _party(
+    federation: Federation,
+    plan: Plan,
+    training: bytes,
+    member: Member,
+    tables: Mapping[str, Table],
+    simulation: Simulation | None,
+) -> Party:
+    """A hospital where `tables` has rows of it, else a node."""
+    keys = federation.keys(member.name)
+    identity = Identity(member.name, keys.signing)
+    ledger = federation.ledger_of(keys)
+    root = federation.settings.instance_dir / "parties"
+    store = PartyFiles(party_folder(root, member.name) / "state")
+    if member.name not in tables:
+        return Node(identity, plan, training, ledger, store)
+    table = tables[member.name]
+    part = _part(member.name, tables, simulation)
+    consent = partial(require_consent, federation.database, ledger, member.name, training, plan)
+    return Hospital(identity, plan, training, ledger, store, table, part, consent)
 
 
 def _part(name: str, tables: Mapping[str, Table], simulation: Simulation | None) -> Part:

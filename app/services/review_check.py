@@ -81,6 +81,8 @@ class ReviewCheck:
             if (one := known.get(submission.hospital)) is not None:
                 self._submission(submission, one, verdicts, outcome, events)
         self._attempt(record, outcome, events)
+        reason = verdicts.agreed.reason if verdicts.agreed.keeps else ""
+        self._compare("reason", reason, self._row.reason)
 
     def agreed_set(
         self,

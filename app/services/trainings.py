@@ -6,23 +6,21 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import RequestError
-from app.models import AttemptRow, TrainingRow
+from app.models import TrainingRow
 from app.models.base import now
 from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
 from app.services.requests import TrainingRequest
-from app.services.round_names import is_update
 from app.services.simulation import Simulation
+from app.services.training_outcome import note_outcome
 from app.services.unopened import AWAITING, awaited, end_unopened, told
-from app.stores.rounds import FINALISED, OPEN, Rounds
+from app.stores.rounds import OPEN, Rounds
 from contracts.errors import NotFound, Refused
 from contracts.ledger import Ledger
 from contracts.records import MOST_REASON, Policy, TrainingState
@@ -34,7 +32,7 @@ from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
 from fl.plan import Plan, Review
 from fl.round import Watcher
-from fl.training import LocalSettings, accuracy, balanced_accuracy
+from fl.training import LocalSettings
 from fl.verdict import Rule
 
 RUNNING = "running"
@@ -158,12 +156,14 @@ class Trainings:
 
         Raises ChainUnreachable.
         """
-        ledger = self._federation.ledger
+        ledger, record = self._federation.ledger, None
         with suppress(NotFound, Refused):
             record = ledger.training(bytes.fromhex(identifier))
             self._note_opened(identifier)
             if record.state == TrainingState.OPEN:
                 ledger.end_training(bytes.fromhex(identifier), shortened(reason))
+            else:
+                reason = record.reason or reason
         with self._database.transaction() as session:
             if end_unopened(session, identifier, reason):
                 return
@@ -172,6 +172,8 @@ class Trainings:
                 if attempt.state == OPEN:
                     attempt.state, attempt.reason, attempt.ended_at = FAILED, reason, now()
             row.state, row.reason, row.ended_at = FAILED, reason, now()
+            if record is not None:
+                note_outcome(row, record)
 
     def outcome(self, identifier: str) -> tuple[str, str]:
         """The state of a training and its reason. Raises RequestError when there is none such."""
@@ -236,16 +238,11 @@ class Trainings:
         found = compare(plan, tables, simulation, past, ending.finished)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
-            confusion = pooled(row.attempts)
             row.state = FINISHED if ending.finished else FAILED
             row.reason = ending.reason
-            row.statistics_sha256 = record.statistics.hex() if record.statistics else None
-            row.model_sha256 = record.model.hex()
             row.plain_accuracy = found.plain
             row.fedavg_accuracy, row.oracle_accuracy = found.fedavg, found.oracle
-            if confusion is not None:
-                row.accuracy = accuracy(confusion)
-                row.balanced_accuracy = balanced_accuracy(confusion)
+            note_outcome(row, record)
             row.ended_at = now()
 
 
@@ -320,15 +317,3 @@ def _chosen(available: tuple[str, ...], asked: tuple[str, ...] | int | None) -> 
             f"expected hospitals of {', '.join(available)}; got {', '.join(unknown)}"
         )
     return [name for name in available if name in asked]
-
-
-def pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:
-    """The confusion matrix of the last finalised model over all hospitals' test rows."""
-    models = [a for a in attempts if a.state == FINALISED and is_update(a.round) and a.evaluations]
-    if not models:
-        return None
-    last = max(models, key=lambda attempt: attempt.round)
-    total = np.zeros_like(np.array(last.evaluations[0].confusion, dtype=np.int64))
-    for evaluation in last.evaluations:
-        total += np.array(evaluation.confusion, dtype=np.int64)
-    return total

@@ -1,4 +1,4 @@
-"""Runs the trainings that were asked for, one at a time; `app.worker` is the process around it.
+"""Runs the trainings and checks that were asked for, one at a time, in the process of `app.worker`.
 
 A worker may be killed at any moment: what it was at is resumed by the next one, once the lease has
 run out or the supervisor has ended it. While it trains it holds `training.lock`, as `run.py train`
@@ -23,6 +23,7 @@ from app.models import JobRow
 from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
+from app.services.checks import Checks
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
@@ -31,6 +32,8 @@ from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
 from app.services.trainings import FINISHED, RUNNING, Trainings
 from app.services.unopened import AWAITING, told
+from app.services.verification import Verification
+from app.services.verification_progress import Progress
 from config import TRAINING_LOCK, Settings
 from contracts.errors import ChainUnreachable, LedgerError
 from fl.federated_training import STOPPED as STOPPED_REASON
@@ -108,13 +111,14 @@ class Worker:
                 self._leaving.wait(pause)
 
     def look(self, jobs: Jobs) -> float:
-        """Do the next job if there is one; how many seconds to wait before looking again.
+        """Do the next check or job if there is one; how many seconds to wait before looking again.
 
-        The audit log is anchored after each job, and in between when it grew by EVERY entries.
+        The audit log is anchored after each, and in between when it grew by EVERY entries.
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
-        has_work = jobs.has_work()
-        if not has_work and last_entry(jobs.database) < self._anchored + EVERY:
+        has_work, checks = jobs.has_work(), Checks(jobs.database)
+        wants_check = jobs.current() is None and checks.has_work()
+        if not (has_work or wants_check) and last_entry(jobs.database) < self._anchored + EVERY:
             return POLL_SECONDS
         lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
         try:
@@ -122,8 +126,10 @@ class Worker:
         except Timeout:
             return POLL_SECONDS
         with held, open_federation(self._settings) as federation:
-            if has_work:
-                jobs.adopt(federation.deployment)
+            jobs.adopt(federation.deployment)
+            if wants_check and jobs.current() is None:
+                self._check_all(checks, federation)
+            elif has_work:
                 job = jobs.claim(self._owner)
                 if job is None:
                     # Nothing of this chain: what is left over belongs to another one.
@@ -132,6 +138,32 @@ class Worker:
             self._anchored = Anchoring(jobs.database, federation.ledger.anchors).bring_up()
             _read_ledger(federation)
         return 0.0
+
+    def _check_all(self, checks: Checks, federation: Federation) -> None:
+        """Do the next check; nobody trains meanwhile, since this worker holds the right to."""
+        number = checks.begin()
+        if number is None:
+            return
+
+        def watch(progress: Progress) -> None:
+            checks.tell(number, progress)
+            if self._leaving.is_set():
+                raise Leaving
+
+        _logger.warning("check %s begins", number)
+        try:
+            report = Verification(federation, watch).run()
+        except Leaving:
+            raise  # The next worker finds it running, and begins anew.
+        except (ChainUnreachable, OperationalError, InterfaceError):
+            checks.release(number)
+            raise
+        except Exception as error:
+            _logger.exception("check %s broke off", number)
+            checks.fail(number, f"the check broke off: {error}")
+            return
+        checks.finish(number, report)
+        _logger.warning("check %s found %s differences", number, len(report.differences))
 
     def _carry_out(self, job: JobRow, jobs: Jobs, federation: Federation) -> None:
         _logger.warning("job %s begins", job.id)

@@ -67,13 +67,15 @@ examples:
   python3 run.py train --attack label-flip --attackers 1"""
 
 _VERIFY = """\
-Recompute every stored hash and compare it with the chain. With FILE, check a dossier instead, which
-needs no installation. Names each difference; the exit status is 1 when there is one, 2 when FILE is
-no dossier."""
+Recompute every stored hash and compare it with the chain. With --hospital, one hospital computes
+the hashes of its own updates and shares again, from its own folder. With FILE, check a dossier
+instead, which needs no installation. Names each difference; the exit status is 1 when there is one,
+2 when FILE is no dossier or nobody has the hospital's name."""
 
 _VERIFY_EPILOG = """\
 examples:
   python3 run.py verify && echo intact
+  python3 run.py verify --hospital Cleveland
   python3 run.py verify round-3.json
   python3 run.py verify round-3.json --federation "5b1c 09ff ..." --chain http://127.0.0.1:8545"""
 
@@ -184,6 +186,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         by_name["policy"].error("expected --task: the rules of a task are changed")
     if args.command == "verify" and args.file is None and (args.federation or args.chain):
         by_name["verify"].error("--federation and --chain belong to a dossier: give its FILE")
+    if args.command == "verify" and args.file is not None and args.hospital:
+        by_name["verify"].error("--hospital belongs to this installation; leave out FILE")
     if args.command == "dossier" and args.model and args.training:
         by_name["dossier"].error("--model says which training it is; leave out --training")
     return args
@@ -280,6 +284,9 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         **_form(_VERIFY, _VERIFY_EPILOG),
     )
     verify.add_argument("file", metavar="FILE", nargs="?", help="a dossier")
+    verify.add_argument(
+        "--hospital", metavar="NAME", help="only what this hospital computes again in its folder"
+    )
     verify.add_argument(
         "--federation",
         metavar="FINGERPRINT",

@@ -18,6 +18,7 @@ from app.services.accounts import Accounts
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
+from app.services.checks import Checks
 from app.services.jobs import Jobs
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
@@ -94,6 +95,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
         jobs=Jobs(database),
+        checks=Checks(database),
         predictions=Predictions(database, chain.open),
         models=ModelDownloads(database, chain.open),
         operators=Operators(database, audit),

@@ -16,7 +16,7 @@ from app.services.comparisons import Past, PastRound, past_of
 from app.services.live import training_view
 from app.services.overview import Overview
 from app.services.results import training_document
-from app.services.trainings import pooled
+from app.services.training_outcome import pooled
 from app.stores.rounds import Rounds
 from contracts.records import DONATION, AttemptKey
 from fl.store import AttemptNote

@@ -15,6 +15,7 @@ from app.models import AttemptRow, SubmissionRow
 from app.services.audit import AuditLog
 from app.services.check_report import Report
 from app.services.federation import Federation, open_federation
+from app.services.hospital_check import HospitalCheck
 from app.services.keys import party_folder
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
@@ -164,13 +165,13 @@ def test_an_altered_value_is_found_in_every_row(
         ("UPDATE evaluations SET confusion = '[[1, 2'", "scores"),
         ("UPDATE results SET body = 'no blob'", "stored"),
         ("UPDATE results SET body = CAST(X'FFFE41' AS TEXT)", "stored"),
-        ("UPDATE attempts SET state = 'failed' WHERE round = 1", "state is finalised"),
+        ("UPDATE attempts SET state = 'failed' WHERE round = 1", "state: expected finalised"),
         ("DELETE FROM attempts WHERE round > 1", "donated rows, attempt 1"),
         ("UPDATE attempts SET set_sha256 = '00' WHERE round > 1", "donated rows: expected"),
         ("UPDATE submissions SET verdict = 'accepted', weight = 1", "Hungary's verdict"),
         ("UPDATE attempts SET review = REPLACE(review, 'Node 3', 'Node 4')", "review"),
         ("UPDATE attempts SET review = REPLACE(review, '16', '15')", "review"),
-        ("UPDATE attempts SET review = '{'", "rounds: expected readable values"),
+        ("UPDATE attempts SET review = '{'", "expected readable values"),
         ("DELETE FROM messages WHERE kind LIKE 'review-%'", "review: expected signed by three"),
         ("DELETE FROM messages WHERE kind = 'answers'", "agreed set, computed again"),
         ("UPDATE messages SET body = '' WHERE kind LIKE 'review-%'", "signature"),
@@ -229,12 +230,67 @@ def test_the_command_says_what_differs_and_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CONSILIUM_INSTANCE", str(folder))
-    verify = argparse.Namespace(command="verify", file=None)
+    verify = argparse.Namespace(command="verify", file=None, hospital=None)
     assert main(verify) == 0
-    assert "0 differences" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "0 differences" in printed.out
+    assert "0/1 trainings" in printed.err
+    assert "round 1" in printed.err
     database.execute(text("UPDATE submissions SET samples = 1 WHERE hospital = 'Cleveland'"))
     database.commit()
     assert main(verify) == 1
     out = capsys.readouterr().out
     assert "Cleveland's sample count: expected 210, found 1" in out
     assert "3 differences" in out
+
+
+def test_a_hospital_computes_its_own_hashes_again_and_nobody_else_s(
+    federation: Federation,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CONSILIUM_INSTANCE", str(folder))
+    verify = argparse.Namespace(command="verify", file=None, hospital="switzerland")
+    with federation.database.transaction() as session:
+        query = select(SubmissionRow.update_sha256).filter_by(hospital="Switzerland")
+        hashes = session.scalars(query).all()
+    assert main(verify) == 0
+    out = capsys.readouterr().out
+    assert len(hashes) == 3
+    assert all(one in out for one in hashes)
+    assert "7 values checked in 1 trainings, 0 differences" in out
+    for name, status in (("hungary", 0), ("switzerland", 1)):
+        state = party_folder(folder / "parties", name) / "state"
+        restore = altered(next(state.rglob("1/attempt-1/update")))
+        assert main(verify) == status
+        restore()
+    out = capsys.readouterr().out
+    assert "round 1, attempt 1, Switzerland's update: expected" in out
+
+
+def test_a_hospital_that_lost_its_update_says_so(
+    federation: Federation, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = party_folder(folder / "parties", "Hungary") / "state"
+    update = next(state.rglob("1/attempt-1/update"))
+    before = update.read_bytes()
+    update.unlink()
+    check = HospitalCheck(federation, "Hungary")
+    lines = list(check.run())
+    update.write_bytes(before)
+    assert [one.update[:9] for one in lines if one.place.startswith("round 1")] == ["not there"]
+    assert len(check.report.differences) == 2
+
+
+def test_an_unknown_hospital_is_told_the_names(
+    folder: Path,
+    federation: Federation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CONSILIUM_INSTANCE", str(folder))
+    assert main(argparse.Namespace(command="verify", file=None, hospital="Oslo [b]")) == 2
+    said = capsys.readouterr().err
+    assert "no hospital has the name Oslo [b]" in said
+    assert "Cleveland, Hungary, Switzerland, VA Long Beach" in said

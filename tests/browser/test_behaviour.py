@@ -162,6 +162,60 @@ def test_theme_is_kept(arrive: Callable[..., Person]) -> None:
     person.require_good_page()
 
 
+@pytest.fixture
+def altered_row(site: Site, trained: str) -> Iterator[int]:
+    """One hospital's declared number of rows, one more than it was; its right number."""
+    place = ("Cleveland", trained.rsplit("/", 1)[1])
+    where = (
+        "hospital = ? AND attempt_id IN (SELECT id FROM attempts WHERE training_id = ? "
+        "AND round = 1)"
+    )
+    with closing(sqlite3.connect(site.folder / "consilium.db", timeout=30)) as database:
+        right = database.execute(f"SELECT samples FROM submissions WHERE {where}", place)
+        samples = int(right.fetchone()[0])
+        change = f"UPDATE submissions SET samples = ? WHERE {where}"
+        database.execute(change, (samples + 1, *place))
+        database.commit()
+        yield samples
+        database.execute(change, (samples, *place))
+        database.commit()
+
+
+@pytest.mark.parametrize("view", WAYS, ids=str)
+def test_altered_row_is_found_by_the_button(
+    view: View, altered_row: int, arrive: Callable[..., Person]
+) -> None:
+    carla = arrive(view, "auditor")
+    carla.open("/ledger")
+    carla.press("Check everything", role="link")
+    expect(carla.page.get_by_role("heading", level=1)).to_have_text("Check everything")
+    carla.require_good_page()
+    carla.press("Check everything now")
+    found = carla.page.get_by_role("heading", name="Differences")
+    found.wait_for(timeout=LONG)
+    carla.page.reload()
+    row = carla.page.get_by_role("row").filter(has_text="Cleveland's sample count")
+    expect(row).to_have_count(1)
+    expect(row.get_by_role("cell")).to_have_text([str(altered_row), str(altered_row + 1)])
+    carla.require_good_page()
+    carla.press("All checks", role="link")
+    expect(carla.page.get_by_role("heading", name="Last checks")).to_be_visible()
+    expect(carla.page.get_by_text("1 difference", exact=True).first).to_be_visible()
+    carla.require_good_page()
+
+
+@pytest.mark.slow
+def test_check_finds_nothing_where_nothing_was_altered(
+    trained: str, arrive: Callable[..., Person]
+) -> None:
+    carla = arrive(WIDE, "auditor")
+    carla.open("/ledger/verify")
+    carla.press("Check everything now")
+    carla.page.get_by_text("All is well", exact=True).wait_for(timeout=LONG)
+    expect(carla.page.get_by_role("heading", name="Differences")).to_have_count(0)
+    carla.require_good_page()
+
+
 def test_hash_on_the_ledger_is_copied_and_checked_by_keyboard(
     trained: str, on_chain: dict[str, str], arrive: Callable[..., Person]
 ) -> None:

@@ -38,6 +38,8 @@ PAGES: dict[str | None, dict[str, str]] = {
         "ledger.block": "/ledger/blocks/{block}",
         "ledger.round_page": "/ledger{timeline}/rounds/1",
         "ledger.check": "/ledger/hashes/{transaction}",
+        "ledger.dossiers.page": "/ledger{timeline}/rounds/1/dossier",
+        "ledger.verify.listed": "/ledger/verify",
         "home.audit": "/audit?check=1",
         "auth.password": "/password",
         "auth.wallets.own": "/wallet",
@@ -61,6 +63,11 @@ NO_PAGES = {
     "admin.trainings.dossier",
     "operator.signed",
     "operator.model",
+    "ledger.dossiers.file",
+    "ledger.dossiers.code",
+    # In `test_behaviour`, while it lasts and when it is over.
+    "ledger.verify.one",
+    "ledger.verify.now",
     # It only leads on.
     "ledger.find",
 }

@@ -140,6 +140,19 @@ def test_overview_tells_the_chain_and_what_was_done_last(
     assert not Parts(page).inline
 
 
+def test_overview_names_all_contracts_and_both_administrators(
+    alice: Browser, federation: Federation
+) -> None:
+    page = alice.get("/ledger").text
+    ledger = federation.ledger
+    assert len(ledger.addresses) == 4
+    for name, address in ledger.addresses.items():
+        assert f"<dt>{name}</dt>" in page
+        assert f'data-copy="{address}"' in page
+    for account in ledger.registry.founders():
+        assert f'data-copy="{account}"' in page
+
+
 def test_every_link_of_the_ledgers_pages_leads_somewhere(
     alice: Browser, federation: Federation
 ) -> None:

@@ -1,0 +1,312 @@
+"""Whatever is altered in an anchored row or file, `verify` finds it: every table, every column.
+
+The columns come from the models. One that is neither found nor listed here, with the reason why
+nothing can find it, fails the test: so does a new column until somebody has decided.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, reject, settings
+from hypothesis import strategies as st
+from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_column, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.models import Base
+from app.services.anchoring import Anchoring
+from app.services.audit import AuditLog
+from app.services.federation import Federation, open_federation
+from app.services.ledger_index import LedgerIndex
+from app.services.requests import TrainingRequest
+from app.services.simulation import Simulation
+from app.services.trainings import Trainings
+from app.services.verification import Verification
+from tests.app.installations import settings_of
+
+pytestmark = pytest.mark.slow
+
+# Tables that stand for nothing that was put on the chain.
+FREE_TABLES = {
+    "users": "people: what is decided about them is in the audit log, which is anchored",
+    "sessions": "browsers that are signed in",
+    "wallets": "links of people to addresses: decided in the audit log",
+    "wallet_nonces": "numbers that are used once and then gone",
+    "operators": "who acts for a hospital: decided in the audit log",
+    "approval_rules": "signed by an operator's wallet, which the hospital checks; in the audit log",
+    "approvals": "signed by an operator's wallet, which the hospital checks; in the audit log",
+    "outbox": "signed transactions on their way; once they are mined, the chain has them",
+    "jobs": "requests: what became of one is a training or an entry of the audit log",
+    "checks": "what an earlier check found: the next one does not rely on it",
+    "check_differences": "what an earlier check found: the next one does not rely on it",
+    "party_progress": "what a live page shows while a training runs",
+    "steps": "durations and sizes as this machine measured them",
+    "faults": "what the coordinator met; nobody else signs it",
+}
+
+# Columns that nothing anchors, in tables of which the others are.
+FREE_COLUMNS = {
+    "trainings.plain_accuracy": "a comparison with all rows together, which only a simulation has",
+    "trainings.fedavg_accuracy": "a comparison that only a simulation can make",
+    "trainings.oracle_accuracy": "a comparison that only a simulation can make",
+    "trainings.simulation": "who attacks stands on no chain",
+    "trainings.started_at": "this machine's clock; the blocks have their own times",
+    "trainings.ended_at": "this machine's clock; the blocks have their own times",
+    "attempts.started_at": "this machine's clock; the blocks have their own times",
+    "attempts.ended_at": "this machine's clock; the blocks have their own times",
+    "submissions.id": "a number that nothing refers to",
+    "votes.id": "a number that nothing refers to",
+    "messages.id": "a number that nothing refers to",
+    "evaluations.id": "a number that nothing refers to",
+    "parties.id": "a number that nothing refers to",
+}
+
+# What the differences of a table's rows begin with.
+NAMED = {
+    "audit": "audit log",
+    "audit_head": "audit log",
+    "deployments": "contract",
+    "ledger_copies": "copy of the ledger",
+    "ledger_events": "copy of the ledger",
+    "ledger_mentions": "copy of the ledger",
+    "ledger_transactions": "copy of the ledger",
+    "parties": "part(y|ies)",
+    "results": "(stored|results|training .*result)",
+}
+TRAINING = "training"
+
+# Files of a party that are no model, result or message.
+FREE_FILES = {
+    r"keystore\.json|signing\.pem": "keys: one that is altered does not open, and nothing begins",
+    r".*/head": "the block that a node saw last: the node checks it itself, by its signature",
+    r".*/set": "what a node promised to itself; its signed set is compared",
+    r".*/(last-session|session/\d+|slices)": "notes of a review for the node alone",
+}
+
+QUICK = settings(
+    max_examples=3,
+    phases=[Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished installation, and the copy from which its database is restored."""
+
+    federation: Federation
+    pristine: Path
+
+    @property
+    def path(self) -> Path:
+        return Path(str(self.federation.database.engine.url.database))
+
+    def restore(self) -> None:
+        """Take every change back, byte by byte."""
+        copy(self.pristine, self.path)
+
+    def found(self) -> list[str]:
+        """What differs now."""
+        return [str(one) for one in Verification(self.federation).run().differences]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """One finished training in which a hospital attacks; the log is anchored, the ledger copied."""
+    folder = tmp_path_factory.mktemp("columns") / "instance"
+    with open_federation(settings_of(folder)) as federation:
+        trainings = Trainings(federation)
+        plan = trainings.plan(TrainingRequest(rounds=2, local_epochs=1))
+        started = trainings.start(plan, simulation=Simulation("label-flip", ("Hungary",)))
+        assert trainings.run(started, lambda _: None).finished
+        log = AuditLog(federation.database)
+        for number in range(3):
+            log.add("Ada", "training.requested", f"job {number}", {"rounds": number})
+        Anchoring(federation.database, federation.ledger.anchors).bring_up()
+        log.add("Ada", "user.authorised", "somebody")  # Not anchored yet: the head names it.
+        LedgerIndex(federation.database).catch_up(federation.ledger)
+        with federation.database.engine.begin() as connection:
+            for trigger in connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).all():
+                connection.exec_driver_sql(f"DROP TRIGGER {trigger[0]}")
+        made = Kept(federation, folder.parent / "pristine.db")
+        copy(made.path, made.pristine)
+        # The chain stays as it is: each block and transaction is asked for once in all examples.
+        ledger = federation.ledger
+        ledger.block, ledger.transaction = cache(ledger.block), cache(ledger.transaction)
+        assert made.found() == []
+        yield made
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make one database file the same as another, also while connections to it are open."""
+    with closing(sqlite3.connect(source)) as of, closing(sqlite3.connect(target)) as to:
+        of.backup(to)
+
+
+def anchored_tables() -> list[Table]:
+    return [one for one in Base.metadata.sorted_tables if one.name not in FREE_TABLES]
+
+
+def anchored_columns() -> list[Column[Any]]:
+    every = [column for table in anchored_tables() for column in table.columns]
+    return [one for one in every if str(one) not in FREE_COLUMNS]
+
+
+def test_what_is_listed_as_free_exists() -> None:
+    tables = Base.metadata.tables
+    assert FREE_TABLES.keys() <= tables.keys()
+    assert FREE_COLUMNS.keys() <= {str(c) for table in anchored_tables() for c in table.columns}
+
+
+@pytest.mark.parametrize("column", anchored_columns(), ids=str)
+@QUICK
+@given(data=st.data())
+def test_an_altered_value_is_found(kept: Kept, column: Column[Any], data: st.DataObject) -> None:
+    table = column.table
+    assert isinstance(table, Table)
+    row, value = drawn_row(kept, table, column, data)
+    other = another(column, value, data)
+    change(kept, update(table).where(literal_column("rowid") == row).values({column: other}))
+    assert_named(kept, table)
+
+
+@pytest.mark.parametrize("table", anchored_tables(), ids=lambda one: one.name)
+@QUICK
+@given(data=st.data())
+def test_a_removed_row_is_found(kept: Kept, table: Table, data: st.DataObject) -> None:
+    row, _ = drawn_row(kept, table, literal_column("rowid"), data)
+    change(kept, delete(table).where(literal_column("rowid") == row))
+    assert_named(kept, table)
+
+
+def drawn_row(
+    kept: Kept, table: Table, column: Column[Any], data: st.DataObject
+) -> tuple[int, Any]:
+    """The rowid of any row of the table, and what the column holds in it."""
+    with kept.federation.database.engine.connect() as connection:
+        rows = connection.execute(select(literal_column("rowid"), column).select_from(table)).all()
+    assert rows, f"the installation has no row in {table.name} to alter"
+    row, value = rows[data.draw(st.integers(0, len(rows) - 1), label="row")]
+    return row, value
+
+
+def another(column: Column[Any], value: Any, data: st.DataObject) -> Any:
+    """Another value of the same type; of text and bytes mostly one that differs in one place."""
+    if isinstance(column.type, JSON):
+        text = altered_text(json.dumps(value), data)
+        try:
+            other = json.loads(text)
+        except ValueError:
+            other = text  # What is no JSON as stored is text here: not what was there, either.
+        assume(other != value)
+        return other
+    if isinstance(column.type, Boolean):
+        return not value
+    kind = column.type.python_type if value is None else type(value)
+    if kind is bytes:
+        return altered_bytes(value or b"", data)
+    if kind is str:
+        return altered_text(value or "", data)
+    if kind is datetime:
+        return value + timedelta(microseconds=data.draw(st.integers(1, 10**15)))
+    numbers = st.integers(0, 2**31 - 1) if kind is int else st.floats(0, 1)
+    near = st.sampled_from([(value or 0) + 1, (value or 0) + 2])
+    return data.draw((numbers | near).filter(lambda number: number != value), label="number")
+
+
+def altered_text(value: str, data: st.DataObject) -> str:
+    characters = st.characters(codec="utf-8", exclude_characters="\0")
+    if not value:
+        return data.draw(st.text(characters, min_size=1, max_size=3), label="text")
+    place = data.draw(st.integers(0, len(value) - 1), label="place")
+    new = data.draw(characters.filter(lambda one: one != value[place]), label="character")
+    return value[:place] + new + value[place + 1 :]
+
+
+def altered_bytes(value: bytes, data: st.DataObject) -> bytes:
+    place = data.draw(st.integers(0, len(value) - 1), label="place")
+    flip = data.draw(st.integers(1, 255), label="flipped bits")
+    return value[:place] + bytes([value[place] ^ flip]) + value[place + 1 :]
+
+
+def change(kept: Kept, statement: Any) -> None:
+    """Execute it as somebody with the file in hand would: no key of another table stops it."""
+    kept.restore()
+    with kept.federation.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        try:
+            connection.execute(statement)
+        except IntegrityError:
+            reject()  # Another row has this value already.
+        connection.commit()
+        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def assert_named(kept: Kept, table: Table) -> None:
+    try:
+        found = kept.found()
+    finally:
+        kept.restore()
+    named = re.compile(NAMED.get(table.name, TRAINING))
+    assert any(named.match(one) for one in found), found
+
+
+def files(kept: Kept) -> list[Path]:
+    root = kept.federation.settings.instance_dir / "parties"
+    return sorted(path for path in root.rglob("*") if path.is_file())
+
+
+def kind_of(path: Path, parties: Path) -> str:
+    """What a party's file is: `results`, `update`, `dealing`, `said`, `sum`, `answers`, or free."""
+    inside = "/".join(path.relative_to(parties).parts[1:])
+    if any(re.fullmatch(free, inside) for free in FREE_FILES):
+        return ""
+    if (found := re.search(r"(results|said|update$|dealing$|sum$|answers)", inside)) is None:
+        raise AssertionError(f"say whether anything anchors {inside}")
+    return found[1]
+
+
+@pytest.mark.parametrize("kind", ["results", "update", "dealing", "said", "sum", "answers"])
+@pytest.mark.parametrize("gone", [False, True], ids=["altered", "removed"])
+@QUICK
+@given(data=st.data())
+def test_an_altered_file_of_a_party_is_found(
+    kept: Kept, kind: str, gone: bool, data: st.DataObject
+) -> None:
+    parties = kept.federation.settings.instance_dir / "parties"
+    of_kind = [path for path in files(kept) if kind_of(path, parties) == kind]
+    path = data.draw(st.sampled_from(of_kind), label="file")
+    before = path.read_bytes()
+    try:
+        path.unlink()
+        if not gone:
+            path.write_bytes(altered_bytes(before, data))
+        found = kept.found()
+    finally:
+        path.write_bytes(before)
+    party = path.relative_to(parties).parts[0].replace("-", " ")
+    assert any(party in one.lower() for one in found), (path, found)
+
+
+def test_an_added_row_of_the_audit_log_is_found(kept: Kept) -> None:
+    """Not only what is there can be altered: who adds an entry without its hash is found, too."""
+    table = Base.metadata.tables["audit"]
+    with kept.federation.database.engine.connect() as connection:
+        last = connection.execute(select(func.max(table.c.id))).scalar_one()
+        row = dict(connection.execute(select(table).where(table.c.id == last)).mappings().one())
+    row |= {"id": last + 1, "previous_sha256": row["sha256"], "sha256": "0" * 64}
+    change(kept, table.insert().values(row))
+    assert_named(kept, table)
