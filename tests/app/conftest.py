@@ -45,7 +45,11 @@ def mariadb() -> Iterator[MariaDB]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.needs("mariadb"))])
+# What holds on one database holds on the other; that is shown among the long tests.
+MARIADB = pytest.param("mariadb", marks=[pytest.mark.needs("mariadb"), pytest.mark.slow])
+
+
+@pytest.fixture(params=["sqlite", MARIADB])
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database of each kind in turn."""
     if request.param == "sqlite":

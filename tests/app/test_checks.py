@@ -162,6 +162,7 @@ def ask(jobs: Jobs) -> tuple[Checks, int]:
     return checks, checks.submit(ada)
 
 
+@pytest.mark.slow
 def test_the_worker_finds_nothing_and_then_what_was_altered(settings: Settings, jobs: Jobs) -> None:
     worker = Worker(settings, "only", Event())
     checks, number = ask(jobs)

@@ -247,6 +247,7 @@ def test_ten_rounds_of_heart_are_within_a_point(repository: Path, tmp_path: Path
     assert document["accuracy"] > 0.7
 
 
+@pytest.mark.slow
 def test_a_second_training_at_once_is_refused(repository: Path, tmp_path: Path) -> None:
     with FileLock(tmp_path / TRAINING_LOCK):
         done = commandline.run(repository, tmp_path, "train", "--rounds", "1", "--json")

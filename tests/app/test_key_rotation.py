@@ -124,6 +124,7 @@ KILLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
 def test_a_killed_rotation_is_finished_by_the_next(
     federation: Federation,
