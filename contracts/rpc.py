@@ -6,7 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requests import Session
-from requests.exceptions import RequestException
+from requests.exceptions import (
+    ConnectionError,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    RequestException,
+    Timeout,
+)
 from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
@@ -50,7 +57,7 @@ class Rpc:
         try:
             response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except (RequestException, Web3Exception, ValueError) as error:
-            raise ChainUnreachable(self.url, f"{type(error).__name__}: {error}") from error
+            raise ChainUnreachable(self.url, _problem(error)) from error
         problem = response.get("error") if isinstance(response, dict) else None
         if problem is not None:
             raise _failed(method, problem)
@@ -61,6 +68,19 @@ class Rpc:
     def close(self) -> None:
         """Close the connection of the thread that made this client."""
         self._session.close()
+
+
+def _problem(error: Exception) -> str:
+    """Why there was no answer, in words; the cause stays with the exception."""
+    match error:
+        case MissingSchema() | InvalidSchema() | InvalidURL():
+            return "that is no address of one; it begins with http:// or https://"
+        case Timeout():
+            return "it did not answer in time"
+        case ConnectionError():
+            return "nothing answers there"
+        case _:
+            return f"{type(error).__name__}: {error}"
 
 
 def _failed(method: str, error: Any) -> RpcFailed:

@@ -13,3 +13,8 @@ def progress() -> Console:
 def complain(sentence: str) -> None:
     """Say on standard error what is wrong."""
     progress().print(f"[bold]consilium:[/bold] {sentence}", markup=True)
+
+
+def counted(number: int, word: str) -> str:
+    """`1 difference`, `2 differences`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -14,6 +14,7 @@ from app.cli.exclusive import exclusive_federation
 from app.services.federation import open_federation
 from app.services.key_rotation import KeyRotation, PartyKeys, key_fingerprint
 from config import Settings
+from contracts.members import grouped
 from contracts.records import PartyKey
 
 # Digits of a key's SHA-256 that are shown: enough to tell keys apart.
@@ -38,6 +39,12 @@ def keys(args: argparse.Namespace) -> int:
             done = rotation.rotate(args.name)
             told = f"{done.name} has another key. What the old one signed stays checkable."
         progress().print(told)
+        progress().print(
+            "The federation has another fingerprint now; publish it where the old one stands:\n"
+            f"  {grouped(federation.ledger.fingerprint())}\n"
+            "Dossiers that were written before are still genuine by the old one.",
+            markup=False,
+        )
         _show([done])
     return 0
 

@@ -22,7 +22,7 @@ _LINES = (
     ("may be trained", "allowed"),
     ("fewest hospitals", "fewest_hospitals"),
     ("fewest accepted updates", "fewest_accepted"),
-    ("lying nodes to be borne", "faults"),
+    ("lying nodes to be borne (faults)", "faults"),
     ("fewest equal votes", "quorum"),
     ("blocks a step may take", "step_blocks"),
     ("attempts in a training", "most_attempts"),
@@ -45,6 +45,7 @@ def _change(federation: Federation, task: str, changes: dict[str, Any]) -> None:
     if after != found:
         federation.set_policy(task, after)
         AuditLog(federation.database).add(SYSTEM, "policy.changed", task, changes)
+        sys.stdout.write("Changed, for the trainings that begin from now on.\n")
 
 
 def _show(policies: dict[str, Policy]) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from app.cli.console import complain, progress
+from app.cli.console import complain, counted, progress
 from app.services.dossier_chain import check_chain
-from app.services.dossier_check import Findings, check_dossier
+from app.services.dossier_check import FEDERATION_DIFFERS, Findings, check_dossier
 from app.services.dossier_format import NotADossier
 from app.services.round_names import round_title
+from contracts.errors import ChainUnreachable
 from contracts.members import grouped, read_fingerprint
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def _verify_installation() -> int:
     with open_federation(Settings()) as federation:
         report = Verification(federation, watch).run()
     if report.elsewhere:
-        sys.stdout.write(f"{report.elsewhere} trainings on another chain were not checked.\n")
+        sys.stdout.write(
+            f"Not checked, on another chain: {counted(report.elsewhere, 'training')}.\n"
+        )
     return _tell(report)
 
 
@@ -71,15 +74,14 @@ def _verify_hospital(asked: str) -> int:
 def _tell(report: Report) -> int:
     for difference in report.differences:
         sys.stdout.write(f"DIFFERS  {difference}\n")
-    sys.stdout.write(
-        f"{report.checked} values checked in {report.trainings} trainings, "
-        f"{len(report.differences)} differences.\n"
-    )
+    trainings = counted(report.trainings, "training")
+    differences = counted(len(report.differences), "difference")
+    sys.stdout.write(f"{counted(report.checked, 'value')} checked in {trainings}, {differences}.\n")
     return 1 if report.differences else 0
 
 
 def _verify_file(args: argparse.Namespace) -> int:
-    """Status 2 for what is no dossier. Raises ChainUnreachable for a chain that does not answer."""
+    """Status 2 for what is no dossier, and for a chain that does not answer."""
     try:
         fingerprint = read_fingerprint(args.federation) if args.federation else None
         findings = check_dossier(Path(args.file).read_bytes(), fingerprint)
@@ -89,16 +91,26 @@ def _verify_file(args: argparse.Namespace) -> int:
     except (NotADossier, ValueError) as error:
         complain(f"{args.file}: {error}" if isinstance(error, NotADossier) else str(error))
         return UNREADABLE
-    if args.chain:
-        check_chain(findings, args.chain)
+    try:
+        if args.chain:
+            check_chain(findings, args.chain)
+    except ChainUnreachable as error:
+        complain(f"the file was not compared with a chain: {error}")
+        return UNREADABLE
     for difference in findings.differences:
         sys.stdout.write(f"DIFFERS  {difference}\n")
+    if any(difference.what == FEDERATION_DIFFERS for difference in findings.differences):
+        sys.stdout.write(
+            "Another federation made it, or one of this federation's keys was changed since the "
+            "fingerprint was published: ask for the present one.\n"
+        )
     sys.stdout.write(_answer(findings, args.chain))
     return 1 if findings.differences else 0
 
 
 def _answer(findings: Findings, url: str | None) -> str:
-    count = f"{findings.checked} values checked, {len(findings.differences)} differences.\n"
+    differences = counted(len(findings.differences), "difference")
+    count = f"{counted(findings.checked, 'value')} checked, {differences}.\n"
     dossier = findings.dossier
     if findings.differences or dossier is None:
         return count

@@ -10,6 +10,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from eth_utils.address import to_checksum_address
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -41,6 +42,7 @@ PLACE = ("training", "round", "attempt")
 
 _HASH = re.compile(r"(?:0x)?([0-9a-f]{64})")
 _NUMBER = re.compile(r"\d{1,12}")
+_ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
 
 
 @blueprint.get("")
@@ -65,13 +67,15 @@ def overview() -> str:
 @blueprint.get("/find")
 @requires(ADMINISTRATOR, AUDITOR)
 def find() -> Response:
-    """Lead to the block of a number, to a transaction, or to the check of any other hash."""
+    """Lead to the block of a number, to a transaction, to an account's, or to a hash's check."""
     asked = request.args.get("q", "").strip().lower()
     if _NUMBER.fullmatch(asked):
-        return _to("ledger.block", number=int(asked))
+        return _to_block(int(asked))
+    if _ACCOUNT.fullmatch(asked):
+        return _to("ledger.transactions", party=to_checksum_address(asked))
     matched = _HASH.fullmatch(asked)
     if matched is None:
-        flash("Expected the number of a block, or the 64 digits of a hash.", "warning")
+        flash("Expected the number of a block, an account, or the 64 digits of a hash.", "warning")
         return _to("ledger.overview")
     if Explorer(services().database).find_transaction(f"0x{matched[1]}"):
         return _to("ledger.transaction", value=f"0x{matched[1]}")
@@ -215,6 +219,14 @@ def _digits(value: str) -> str:
     if matched is None:
         abort(HTTPStatus.NOT_FOUND)
     return matched[1]
+
+
+def _to_block(number: int) -> Response:
+    explorer = Explorer(services().database)
+    if not explorer.block(number) and find_block(services().open_ledger, number) is None:
+        flash(f"The chain has no block {number:,}, as far as is known here.", "warning")
+        return _to("ledger.overview")
+    return _to("ledger.block", number=number)
 
 
 def _to(endpoint: str, **values: Any) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from eth_abi.exceptions import EncodingError
 
@@ -53,6 +54,8 @@ UNSOUND = (
     *(BadEvidence, FlError, CryptoError, EncodingError),
     *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
 )
+# What a difference from the expected fingerprint is called.
+FEDERATION_DIFFERS = "federation"
 REVIEW_PREFIX = review_purpose(0).removesuffix("0")
 
 
@@ -160,7 +163,16 @@ class _Check:
         self._check_result()
         shown = self._given.summary.model_dump()
         for name, value in summary_of(self._story, self._plan).model_dump().items():
-            self._compare(f"summary, {name}", value, shown[name])
+            if name == "hospitals" and len(value) == len(shown[name]):
+                self._check_hospitals(value, shown[name])
+            else:
+                self._compare(f"summary, {name}", value, shown[name])
+
+    def _check_hospitals(self, expected: list[dict[str, Any]], shown: list[dict[str, Any]]) -> None:
+        """One value at a time, so that a difference names it."""
+        for one, other in zip(expected, shown, strict=True):
+            for name, value in one.items():
+                self._compare(f"summary, {one['hospital']}, {name}", value, other[name])
 
     def _check_plan(self) -> None:
         plan, opening = self._plan, self._opening
@@ -259,7 +271,7 @@ def _origin(findings: Findings, story: Story, fingerprint: bytes | None) -> None
     findings.fingerprint = computed
     findings.compare("fingerprint in the file", grouped(computed), grouped(given.fingerprint))
     if fingerprint is not None:
-        findings.compare("federation", grouped(fingerprint), grouped(computed))
+        findings.compare(FEDERATION_DIFFERS, grouped(fingerprint), grouped(computed))
         # What an account was once may be made up; the fingerprint vouches for what it is.
         for account, role in sorted(story.signers):
             found = counted.get(account, ())

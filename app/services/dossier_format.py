@@ -193,7 +193,9 @@ def read_dossier(data: bytes) -> Dossier:
         raise NotADossier(f"expected a dossier of at most {MOST_BYTES} bytes, got {len(data)}")
     try:
         found = json.loads(data, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotADossier("expected a JSON file, as run.py dossier writes it") from error
+    except ValueError as error:
         raise NotADossier(f"expected a JSON file: {error}") from error
     return parse_dossier(found)
 

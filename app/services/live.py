@@ -227,6 +227,8 @@ def _notice(state: str, row: TrainingRow, job: JobRow | None) -> str:
         return "The worker does not answer. Nothing is lost: the training resumes once it is back."
     if state == RUNNING and job and job.stop_requested:
         return "Stopping: the step under way is finished first."
+    if state == "finished" and job and job.stop_requested:
+        return "A stop was asked for while the last round was being finished: so it finished."
     if job and job.resumed_at:
         begun = "Resumed" if state == RUNNING else "Was resumed"
         return f"{begun} where it was interrupted; every finished step was kept."

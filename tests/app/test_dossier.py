@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import socket
 import string
 import subprocess
 import sys
@@ -366,10 +367,23 @@ def test_the_commands_write_and_check_it(
         assert status == 0
         assert answer in out
         assert ("genuine" in out) == bool(arguments)
+    status, out = run(capsys, "verify", str(file), "--federation", "00" * 32)
+    assert status == 1
+    assert "one of this federation's keys was changed" in out
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for url, problem in (
+        (f"http://127.0.0.1:{port}", "nothing answers there"),
+        ("nonsense", "begins with http://"),
+    ):
+        assert main(parse(["verify", str(file), "--chain", url])) == 2
+        complaint = capsys.readouterr().err
+        assert problem in complaint
+        assert "Errno" not in complaint
     file.write_text(file.read_text().replace('"samples": ', '"samples": 1', 1))
     status, out = run(capsys, "verify", str(file), *ours)
     assert status == 1
-    assert "DIFFERS  summary, hospitals" in out
+    assert "DIFFERS  summary, Cleveland, samples: expected 210, found 1210\n" in out
     assert "genuine" not in out
     file.write_text("{}")
     assert run(capsys, "verify", str(file))[0] == 2

@@ -45,7 +45,7 @@ def test_the_command_changes_what_it_names_and_shows_all(
     found = federation.ledger.registry.policy("heart")
     assert found == Policy(fewest_hospitals=4, faults=1)
     shown = capsys.readouterr().out
-    assert re.search(r"lying nodes to be borne +1 +-", shown)
+    assert re.search(r"lying nodes to be borne \(faults\) +1 +-", shown)
     assert re.search(r"fewest hospitals +4 +-", shown)
     told = AuditLog(federation.database).entries().entries
     assert [(one.action, one.subject) for one in told] == [("policy.changed", "heart")] * 2

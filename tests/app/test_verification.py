@@ -259,7 +259,7 @@ def test_a_hospital_computes_its_own_hashes_again_and_nobody_else_s(
     out = capsys.readouterr().out
     assert len(hashes) == 3
     assert all(one in out for one in hashes)
-    assert "7 values checked in 1 trainings, 0 differences" in out
+    assert "7 values checked in 1 training, 0 differences" in out
     for name, status in (("hungary", 0), ("switzerland", 1)):
         state = party_folder(folder / "parties", name) / "state"
         restore = altered(next(state.rglob("1/attempt-1/update")))

@@ -279,19 +279,28 @@ def test_the_form_finds_blocks_transactions_and_hashes(
 ) -> None:
     sent = transaction_of(federation, "Finalised", round=1)
     model = only(federation, TrainingRow).model_sha256
+    account = federation.keys("Cleveland").account
     found = {
         asked: alice.get("/ledger/find", query_string={"q": asked}).location
-        for asked in ("7", sent, f" {sent[2:].upper()} ", model, "rubbish", "")
+        for asked in ("7", sent, f" {sent[2:].upper()} ", model, account.lower(), "rubbish", "")
     }
     assert list(found.values()) == [
         "/ledger/blocks/7",
         f"/ledger/transactions/{sent}",
         f"/ledger/transactions/{sent}",
         f"/ledger/hashes/{model}",
+        f"/ledger/transactions?party={account}",
         "/ledger",
         "/ledger",
     ]
     assert "Expected the number of a block" in text(alice.get("/ledger").text)
+    listed = text(alice.get(found[account.lower()]).text)
+    assert "Nothing on the ledger is of this choice" not in listed
+
+
+def test_a_block_that_is_not_there_is_told_in_words(alice: Browser) -> None:
+    assert alice.get("/ledger/find", query_string={"q": "999999"}).location == "/ledger"
+    assert "The chain has no block 999,999" in text(alice.get("/ledger").text)
 
 
 def test_a_block_without_the_contracts_events_is_told_as_such(alice: Browser) -> None:

@@ -42,7 +42,7 @@ def begin(site: Site, who: str = AUDITOR) -> int:
 @pytest.mark.parametrize("who", WATCHED)
 def test_the_button_asks_for_a_check_and_leads_to_it(site: Site, who: str) -> None:
     browser = site.browser(who)
-    assert "Nobody has checked everything yet" in browser.get("/ledger/verify").text
+    assert "No check was asked for here yet" in browser.get("/ledger/verify").text
     assert 'href="/ledger/verify"' in browser.get("/ledger").text
     answer = browser.send("/ledger/verify")
     assert (answer.status_code, answer.location) == (303, "/ledger/verify/1")
