@@ -1,4 +1,4 @@
-"""The chains that tests run on: the embedded one; among the long tests three others.
+"""The chains that tests run on: the embedded one; among the long tests Ganache and Anvil.
 
 A conftest takes the fixtures from here; each lives as long as the run.
 """
@@ -15,7 +15,6 @@ from tests.contracts.clique import clique
 
 CHAINS = [
     "embedded",
-    pytest.param("clique", marks=pytest.mark.slow),
     pytest.param("ganache", marks=[pytest.mark.needs("ganache"), pytest.mark.slow]),
     pytest.param("anvil", marks=[pytest.mark.needs("anvil"), pytest.mark.slow]),
 ]

@@ -10,10 +10,10 @@ import pytest
 
 from app.database import Database
 from contracts.chain import ChainEndpoint
-from tests.chains import anvil_chain, clique_chain, embedded_chain, ganache_chain, started
+from tests.chains import anvil_chain, embedded_chain, ganache_chain, started
 from tests.fl.protocol.federation import Federation
 
-__all__ = ["anvil_chain", "clique_chain", "embedded_chain", "ganache_chain"]
+__all__ = ["anvil_chain", "embedded_chain", "ganache_chain"]
 
 
 @pytest.fixture(scope="session", params=["embedded"])
