@@ -57,6 +57,8 @@ class TrainingCheck:
             if row.state not in (RUNNING, AWAITING, UNOPENED):
                 self._report.compare(self._name, "a record on the chain", NOTHING)
             return
+        if row.state == UNOPENED:
+            self._report.compare(self._name, NOTHING, "a record on the chain")
         self._compare("hash of its plan", record.config_hash.hex(), row.plan_sha256)
         self._compare("initial model", record.initial_model.hex(), row.initial_sha256)
         try:
