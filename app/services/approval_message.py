@@ -6,22 +6,18 @@ signature of anything else (another plan, hospital, chain or contract) is one of
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_account import Account
 from eth_account.messages import encode_typed_data
-from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
+
+from contracts.signatures import find_wallet
 
 NAME: Final = "Consilium"
 VERSION: Final = "1"
 MOST_REASON: Final = 200
 
-_SIGNATURE: Final = re.compile(r"0x[0-9A-Fa-f]{130}")
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
-_RECOVERY: Final = (0, 1, 27, 28)
 _DOMAIN: Final = (
     ("name", "string"),
     ("version", "string"),
@@ -91,15 +87,11 @@ class Rule:
 
 def find_signer(typed: TypedData, signature: str) -> str | None:
     """The address that signed; None where the signature is none, or a second form of one."""
-    if _SIGNATURE.fullmatch(signature) is None:
-        return None
-    raw = bytes.fromhex(signature[2:])
-    if raw[64] not in _RECOVERY or int.from_bytes(raw[32:64]) > _ORDER // 2:
-        return None
     try:
-        return str(Account.recover_message(encode_typed_data(full_message=typed), signature=raw))
-    except (BadSignature, ValidationError, ValueError):
+        signed = encode_typed_data(full_message=typed)
+    except (ValidationError, ValueError):
         return None
+    return find_wallet(signed, signature)
 
 
 def _typed(domain: Domain, kind: str, fields: tuple[tuple[str, str, Any], ...]) -> TypedData:

@@ -7,17 +7,13 @@ text that a browser sends is never taken for the one that it was given.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
-from eth_account import Account
 from eth_account.messages import encode_defunct
-from eth_keys.exceptions import BadSignature
 from eth_utils.address import is_address, to_checksum_address
-from eth_utils.exceptions import ValidationError
 from sqlalchemy import CursorResult, delete
 
 from app.database import Database
@@ -25,13 +21,11 @@ from app.errors import MessageRefused
 from app.models import WalletNonceRow
 from app.models.base import now
 from app.services.sign_in_message import MessageMalformed, SignInMessage, parse
+from contracts.signatures import find_wallet
 
 LIFETIME: Final = timedelta(minutes=5)
 
 _AGAIN: Final = "Start again from the page."
-_SIGNATURE: Final = re.compile(r"0x[0-9A-Fa-f]{130}")
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
-_RECOVERY: Final = (0, 1, 27, 28)
 
 
 @dataclass(frozen=True)
@@ -166,16 +160,11 @@ def _require_time(message: SignInMessage, moment: datetime) -> None:
 
 def _signer(text: str, signature: str) -> str | None:
     """Who signed the text (EIP-191); None where the signature is none, or a second form of one."""
-    if _SIGNATURE.fullmatch(signature) is None:
-        return None
-    raw = bytes.fromhex(signature[2:])
-    if raw[64] not in _RECOVERY or int.from_bytes(raw[32:64]) > _ORDER // 2:
-        return None
     try:
-        found = Account.recover_message(encode_defunct(text=text), signature=raw)
-    except (BadSignature, ValidationError, ValueError):
+        signed = encode_defunct(text=text)
+    except ValueError:
         return None
-    return str(found)
+    return find_wallet(signed, signature)
 
 
 def _digest(secret: str) -> str:
