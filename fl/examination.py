@@ -6,11 +6,12 @@ ends its session; one further committee is tried, without that node, and then th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from fl.carried import pack_carried, unpack_carried
 from fl.correspondence import Correspondence
 from fl.errors import MessageError, PartyFailed, RoundFailed
-from fl.messages import pack, read_carried, unpack
+from fl.messages import pack, unpack
 from fl.outcome import COMMITTEE, Outcome, find_outcome, read_session, review_purpose
 from fl.plan import Member
 from fl.replies import read_session_number
@@ -75,23 +76,23 @@ class Examination(Correspondence):
             if len(statements) == COMMITTEE:
                 self._keep(committee, number, statements)
                 return
-            inboxes: dict[str, list[list[object]]] = {name: [] for name in names}
+            inboxes: dict[str, list[tuple[str, bytes]]] = {name: [] for name in names}
             for sender, (messages, _) in sent.items():
                 for receiver, data in messages.items():
                     if receiver not in inboxes:
                         raise PartyFailed(sender, "exchange", "wrote to a node that is not in it")
-                    inboxes[receiver].append([sender, data])
+                    inboxes[receiver].append((sender, data))
             sent = {
-                name: self._step(name, "exchange", pack(number, exchange, inboxes[name]))
+                name: self._step(name, "exchange", pack_carried(inboxes[name], number, exchange))
                 for name in names
             }
         raise PartyFailed(names[0], "exchange", "the session did not come to an end")
 
-    def _step(self, name: str, question: str, message: bytes) -> tuple[dict[str, bytes], bytes]:
+    def _step(self, name: str, question: str, message: bytes) -> tuple[Mapping[str, bytes], bytes]:
         try:
             answer = self.channel.ask(name, question, self.key, message)
-            messages, statement = unpack(answer, list, bytes)
-            return read_carried(messages), statement
+            (statement,), messages = unpack_carried(answer, bytes)
+            return messages, statement
         except PartyFailed as failure:
             raise PartyFailed(name, question, failure.reason) from failure
         except MessageError as error:

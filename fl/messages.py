@@ -41,6 +41,11 @@ def unpack(data: bytes, *types: type) -> list[Any]:
         items = parse(data)
     except EncodingError as error:
         raise MessageError(f"expected a message: {error}") from error
+    return require_types(items, *types)
+
+
+def require_types(items: Any, *types: type) -> list[Any]:
+    """The items, a list with exactly these types. Raises MessageError."""
     if not isinstance(items, list) or len(items) != len(types):
         raise MessageError(f"expected a message of {len(types)} items")
     for item, kind in zip(items, types, strict=True):
@@ -113,18 +118,6 @@ class Statement:
         except EnvelopeError as error:
             raise MessageError(str(error)) from error
         return statement
-
-
-def read_carried(items: list[Any]) -> dict[str, bytes]:
-    """Messages by the party that each is from, or for. Raises MessageError."""
-    carried: dict[str, bytes] = {}
-    for item in items:
-        if not (isinstance(item, list) and [type(one) for one in item] == [str, bytes]):
-            raise MessageError("expected messages, each with a party's name")
-        if item[0] in carried:
-            raise MessageError(f"expected one message for {item[0]}, got two")
-        carried[item[0]] = item[1]
-    return carried
 
 
 def pack_answers(answers: Mapping[str, Answer]) -> bytes:

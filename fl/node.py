@@ -27,6 +27,7 @@ from crypto.shamir import decode
 from crypto.vss import challenge_scalars
 from fl.aggregates import Aggregate, aggregate_for, result_digest
 from fl.agreement import read_set
+from fl.carried import pack_carried, unpack_carried
 from fl.errors import MessageError, StepRefused
 from fl.handing_out import read_request
 from fl.judging import Judging
@@ -38,7 +39,6 @@ from fl.messages import (
     Submission,
     pack,
     pack_answers,
-    read_carried,
     unpack,
 )
 from fl.outcome import review_purpose
@@ -119,7 +119,7 @@ class Node(Judging):
     def review(self, key: AttemptKey, message: bytes) -> bytes:
         """Begin a session of the review ([number, committee, answers, model]).
 
-        Answers [messages, b""], each message with its receiver. Raises StepRefused for a number
+        Answers the first sealed messages, each with its receiver. Raises StepRefused for a number
         that was used before, and where the sharing is not such that anything may be computed on it.
         """
         number, names, carried, model = unpack(message, int, list, list, bytes)
@@ -145,20 +145,19 @@ class Node(Judging):
             )
         keys = {self.plan.name_of(j.node): j.receiving_key for j in self.ledger.joins(key)}
         sent = self._examiner.seat(key, self.context(key), number, committee, keys, program)
-        return pack([list(one) for one in sent], b"")
+        return pack_carried(sent, b"")
 
     def exchange(self, key: AttemptKey, message: bytes) -> bytes:
-        """Take the messages of an exchange ([session, exchange, messages]), each with its sender.
+        """Take the sealed messages of an exchange (of head session, exchange), by their senders.
 
-        Answers [messages, statement]: those of the next exchange, or the signed outcome at the end.
+        Answers those of the next exchange, or (as the head) the signed outcome at the end.
         """
-        session, number, carried = unpack(message, int, int, list)
-        received = read_carried(carried)
+        (session, number), received = unpack_carried(message, int, int)
         sent, outcome = self._examiner.exchange(session, number, received)
         statement = b""
         if outcome is not None:
             statement = self.state_once(review_purpose(session), key, outcome)
-        return pack([list(one) for one in sent], statement)
+        return pack_carried(sent, statement)
 
     # 6. Agree, then aggregate
 

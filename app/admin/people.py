@@ -1,4 +1,4 @@
-"""The people who registered: authorise, refuse or suspend them, and decide about wallets."""
+"""The people who registered: look for them, decide about them, their roles and wallets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from werkzeug.wrappers import Response
 from app.admin.forms import AuthoriseForm, ReasonForm
 from app.errors import RequestError
 from app.models import UserRow
-from app.services.roles import ADMINISTRATOR, WORDS
+from app.services.people_list import (
+    STATES,
+    WALLETS,
+    Wanted,
+    count_by_role,
+    page_of,
+    select_people,
+)
+from app.services.roles import ADMINISTRATOR, PLURALS, WORDS
 from app.web import login
 from app.web.roles import requires
 from app.web.services import services
@@ -24,7 +32,7 @@ Answer = Response | tuple[str, HTTPStatus]
 @blueprint.get("/users")
 @requires(ADMINISTRATOR)
 def users() -> str:
-    """Who waits for a decision, and everybody."""
+    """Who waits for a decision, and everybody who is looked for."""
     return _page()
 
 
@@ -79,6 +87,23 @@ def suspend(user_id: int) -> Answer:
     return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
 
 
+@blueprint.post("/users/<int:user_id>/role")
+@requires(ADMINISTRATOR)
+def change_role(user_id: int) -> Answer:
+    """Give an active person another role."""
+    person = _person(user_id)
+    form = AuthoriseForm()
+    if not form.validate_on_submit():
+        return _page(user_id, ReasonForm(formdata=None)), HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        services().accounts.change_role(login.person(), user_id, form.role.data)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash(f"{person.name} is now: {WORDS[form.role.data]}.", "success")
+    return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
+
+
 @blueprint.post("/users/<int:user_id>/wallet/authorise")
 @requires(ADMINISTRATOR)
 def authorise_wallet(user_id: int) -> Answer:
@@ -123,15 +148,25 @@ def _decide_wallet(
 
 def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
     """The page; `form` is the refused one of the person `wrong`, which keeps what was typed."""
-    accounts = services().accounts
+    made = services()
+    everyone, wallets = made.accounts.everyone(), made.wallets.everyone()
+    wanted = Wanted.of(request.args)
+    found = select_people(everyone, wallets, wanted)
     return render_template(
         "admin/users.html",
-        waiting=accounts.waiting(),
-        everyone=accounts.everyone(),
-        wallets=services().wallets.everyone(),
-        operators=services().operators.everyone(),
-        hospitals=services().operators.hospitals(),
+        waiting=made.accounts.waiting(),
+        everyone=everyone,
+        counts=count_by_role(everyone),
+        wanted=wanted,
+        listed=page_of(found, request.args.get("page", default=1, type=int)),
+        states=STATES,
+        wallet_states=WALLETS,
+        wallets=wallets,
+        ledger_roles=made.ledger_roles.standing(),
+        operators=made.operators.everyone(),
+        hospitals=made.operators.hospitals(),
         words=WORDS,
+        plurals=PLURALS,
         wrong=wrong,
         form=form,
         me=login.person().id,

@@ -25,7 +25,7 @@ from app.models.training import (
     VoteRow,
 )
 from app.models.users import SessionRow, UserRow
-from app.models.wallets import WalletNonceRow, WalletRow
+from app.models.wallets import LedgerRoleRow, WalletNonceRow, WalletRow
 
 __all__ = [
     "ApprovalRow",
@@ -43,6 +43,7 @@ __all__ = [
     "LedgerCopyRow",
     "LedgerEventRow",
     "LedgerMentionRow",
+    "LedgerRoleRow",
     "LedgerTransactionRow",
     "MessageRow",
     "OperatorRow",

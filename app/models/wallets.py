@@ -40,3 +40,14 @@ class WalletNonceRow(Base):
     purpose: Mapped[str] = mapped_column(String(20))
     browser_sha256: Mapped[str] = mapped_column(String(HASH))
     expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class LedgerRoleRow(Base):
+    """A person's role that a deployment's registry holds: its account is the person's wallet."""
+
+    __tablename__ = "ledger_roles"
+
+    deployment_id: Mapped[int] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(String(ADDRESS), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    granted_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -3,6 +3,8 @@
 waiting ── authorise ─> active ── suspend ──> suspended
    │                      ^                       │
    └─ refuse ─> refused ──┴────── authorise ──────┘
+
+Who is active can be given another role.
 """
 
 from __future__ import annotations
@@ -141,6 +143,28 @@ class Accounts:
             self._decide(session, admin, row, SUSPENDED, _required(reason))
             row.session_epoch += 1
             self._audit.add(admin, "user.suspended", row.email, {"reason": row.reason}, session)
+            return row
+
+    def change_role(self, admin: UserRow, user_id: int, role: str) -> UserRow:
+        """Give an active person another role, from the next page on.
+
+        Raises RequestError for an unknown role, for the one that the person has, when the person is
+        not active, and for the administrator who asks.
+        """
+        _require_role(role)
+        with self._database.transaction() as session:
+            row = self._get(session, user_id)
+            if row.state != ACTIVE:
+                raise RequestError(f"{row.name} is not active. Reload the page.")
+            if row.id == admin.id:
+                raise RequestError("You cannot change your own role. Ask another administrator.")
+            if row.role == role:
+                raise RequestError(f"{row.name} has this role already: choose another one.")
+            before, row.role = row.role, role
+            self._decide(session, admin, row, ACTIVE, "")
+            self._audit.add(
+                admin, "user.role_changed", row.email, {"from": before, "to": role}, session
+            )
             return row
 
     def change_password(self, user_id: int, old: str, new: str) -> UserRow:

@@ -20,4 +20,13 @@ WORDS: Final = {
     REMOTE: "Remote user",
     ADMINISTRATOR: "Administrator",
 }
+# The people in a role, as a list is called.
+PLURALS: Final = {
+    DOCTOR: "Doctors",
+    OPERATOR: "Hospital operators",
+    AUDITOR: "Auditors",
+    INSTRUCTOR: "Instructors",
+    REMOTE: "Remote users",
+    ADMINISTRATOR: "Administrators",
+}
 ROLES: Final = tuple(WORDS)

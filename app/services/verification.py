@@ -20,6 +20,7 @@ from app.services.audit import AuditLog
 from app.services.check_report import NOTHING, Report
 from app.services.copy_check import CopyCheck
 from app.services.federation import Federation
+from app.services.ledger_roles import check_roles
 from app.services.members_check import check_deployment, check_members
 from app.services.training_check import TrainingCheck, training_name
 from app.services.verification_progress import Progress
@@ -64,6 +65,7 @@ class Verification:
             guard("audit log’s anchors", self._audit_anchors)
             self._tell("parties")
             guard("parties", partial(check_members, self._report, self._ledger, session, rows))
+            guard("roles", partial(self._roles, session))
             for row in rows:
                 self._training(session, row)
             self._tell("copy of the ledger")
@@ -86,6 +88,10 @@ class Verification:
         opened = {e.training.hex() for e in self._ledger.events() if e.training}
         for missing in sorted(opened - {row.id for row in rows}):
             self._compare(f"training {missing[:12]}", "a row in the database", NOTHING)
+
+    def _roles(self, session: Session) -> None:
+        """People's roles that are noted as granted on the registry."""
+        check_roles(self._report, session, self._federation.deployment, self._ledger.registry)
 
     def _audit_chain(self) -> None:
         """The audit log's chain of hashes."""

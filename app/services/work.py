@@ -27,6 +27,7 @@ from app.services.checks import Checks
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
+from app.services.ledger_roles import LedgerRoles
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
@@ -95,6 +96,8 @@ class Worker:
         self._leaving = leaving
         # The last entry of the audit log that this worker knows to be anchored.
         self._anchored = 0
+        # The contract's deployment that it found when it last looked.
+        self._deployment: int | None = None
 
     def run(self) -> None:
         """Work until told to leave."""
@@ -113,12 +116,15 @@ class Worker:
     def look(self, jobs: Jobs) -> float:
         """Do the next check or job if there is one; how many seconds to wait before looking again.
 
-        The audit log is anchored after each, and in between when it grew by EVERY entries.
+        The audit log is anchored after each, and in between when it grew by EVERY entries; the
+        registry follows what was decided about people.
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
-        if not (has_work or wants_check) and last_entry(jobs.database) < self._anchored + EVERY:
+        wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)
+        grown = last_entry(jobs.database) >= self._anchored + EVERY
+        if not (has_work or wants_check or wants_roles or grown):
             return POLL_SECONDS
         lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
         try:
@@ -126,7 +132,9 @@ class Worker:
         except Timeout:
             return POLL_SECONDS
         with held, open_federation(self._settings) as federation:
+            self._deployment = federation.deployment
             jobs.adopt(federation.deployment)
+            LedgerRoles(jobs.database).bring_up(federation.deployment, federation.ledger.registry)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)
             elif has_work:

@@ -20,6 +20,7 @@ from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
 from app.services.jobs import Jobs
+from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.passwords import Passwords
@@ -100,6 +101,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         models=ModelDownloads(database, chain.open),
         operators=Operators(database, audit),
         approvals=Approvals(database, audit),
+        ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),
         chain_id=chain.chain_id,

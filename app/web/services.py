@@ -14,6 +14,7 @@ from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.checks import Checks
 from app.services.jobs import Jobs
+from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.predictions import Predictions
@@ -41,6 +42,7 @@ class Services:
     models: ModelDownloads
     operators: Operators
     approvals: Approvals
+    ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages
     chain_id: Callable[[], int]

@@ -18,21 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from eth_account import Account
 from hypothesis import HealthCheck, Phase, assume, given, reject, settings
 from hypothesis import strategies as st
 from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.models import Base
+from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.audit import AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
+from app.services.ledger_roles import LedgerRoles
+from app.services.passwords import Passwords
 from app.services.requests import TrainingRequest
+from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.simulation import Simulation
 from app.services.trainings import Trainings
 from app.services.verification import Verification
+from app.services.wallets import Wallets
 from tests.app.installations import settings_of
+from tests.app.people import register
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +77,7 @@ FREE_COLUMNS = {
     "messages.id": "a number that nothing refers to",
     "evaluations.id": "a number that nothing refers to",
     "parties.id": "a number that nothing refers to",
+    "ledger_roles.granted_at": "this machine's clock; the blocks have their own times",
 }
 
 # What the differences of a table's rows begin with.
@@ -79,6 +88,7 @@ NAMED = {
     "ledger_copies": "copy of the ledger",
     "ledger_events": "copy of the ledger",
     "ledger_mentions": "copy of the ledger",
+    "ledger_roles": "role ",
     "ledger_transactions": "copy of the ledger",
     "parties": "part(y|ies)",
     "results": "(stored|results|training .*result)",
@@ -133,6 +143,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         log = AuditLog(federation.database)
         for number in range(3):
             log.add("Ada", "training.requested", f"job {number}", {"rounds": number})
+        grant_role(federation, log)
         Anchoring(federation.database, federation.ledger.anchors).bring_up()
         log.add("Ada", "user.authorised", "somebody")  # Not anchored yet: the head names it.
         LedgerIndex(federation.database).catch_up(federation.ledger)
@@ -148,6 +159,22 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         ledger.block, ledger.transaction = cache(ledger.block), cache(ledger.transaction)
         assert made.found() == []
         yield made
+
+
+def grant_role(federation: Federation, log: AuditLog) -> None:
+    """A doctor with a wallet, whose role stands on the registry."""
+    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    accounts, wallets = (
+        Accounts(federation.database, log, cheap),
+        Wallets(federation.database, log),
+    )
+    ada, bob = register(accounts, "ada", ADMINISTRATOR), register(accounts, "bob")
+    accounts.authorise(ada, bob.id, DOCTOR)
+    address = Account.create().address
+    wallets.link(bob, address)
+    wallets.authorise(ada, bob.id, address)
+    roles = LedgerRoles(federation.database)
+    assert roles.bring_up(federation.deployment, federation.ledger.registry) == 1
 
 
 def copy(source: Path, target: Path) -> None:

@@ -54,7 +54,7 @@ def test_unknown_role_is_refused(site: Site) -> None:
     assert site.row("waiting").state == "waiting"
 
 
-@pytest.mark.parametrize("action", ["authorise", "refuse", "suspend"])
+@pytest.mark.parametrize("action", ["authorise", "refuse", "suspend", "role"])
 def test_strangers_and_wrong_methods(site: Site, action: str) -> None:
     bob = site.row("waiting")
     data = {"role": "doctor", "reason": "Because"}
@@ -63,3 +63,49 @@ def test_strangers_and_wrong_methods(site: Site, action: str) -> None:
     assert site.browser("administrator").get(path).status_code == 405
     assert site.browser("administrator").send("/admin/users/999/" + action, data).status_code == 404
     assert site.row("waiting").state == "waiting"
+
+
+def found(page: str) -> str:
+    """The part of the page that lists people."""
+    return page.split('id="everyone"', 1)[1]
+
+
+def test_people_are_found_by_what_is_typed_and_chosen(site: Site) -> None:
+    alice = site.browser("administrator")
+    doctor, remote = site.row("doctor"), site.row("remote")
+    everybody = found(alice.get("/admin/users").text)
+    assert doctor.email in everybody
+    assert remote.email in everybody
+    remotes = found(alice.get("/admin/users?role=remote").text)
+    assert remote.email in remotes
+    assert doctor.email not in remotes
+    by_text = found(alice.get(f"/admin/users?text={doctor.email.upper()}").text)
+    assert doctor.email in by_text
+    assert remote.email not in by_text
+    assert "Nobody fits" in alice.get("/admin/users?text=nobody-of-this-name").text
+    suspended = found(alice.get("/admin/users?state=suspended").text)
+    assert site.row("suspended").email in suspended
+    assert doctor.email not in suspended
+    assert doctor.email in found(alice.get("/admin/users?role=emperor&page=99").text)
+
+
+def test_another_role_counts_from_the_next_page_on(site: Site) -> None:
+    alice, doctor = site.browser("administrator"), site.browser("doctor")
+    assert doctor.get("/audit").status_code == 403
+    answer = alice.send(f"/admin/users/{site.row('doctor').id}/role", {"role": "auditor"})
+    assert answer.status_code == 303
+    assert "is now: Auditor." in alice.get("/admin/users").text
+    assert doctor.get("/audit").status_code == 200
+    entry = site.services.audit.entries(1).entries[0]
+    assert entry.action == "user.role_changed"
+
+
+def test_a_role_that_cannot_be_changed_stays(site: Site) -> None:
+    alice, me = site.browser("administrator"), site.row("administrator")
+    alice.send(f"/admin/users/{me.id}/role", {"role": "doctor"})
+    assert "You cannot change your own role" in alice.get("/admin/users").text
+    bob = site.row("waiting")
+    alice.send(f"/admin/users/{bob.id}/role", {"role": "doctor"})
+    assert "is not active" in alice.get("/admin/users").text
+    assert alice.send(f"/admin/users/{bob.id}/role", {"role": "emperor"}).status_code == 422
+    assert (site.row("administrator").role, site.row("waiting").role) == ("administrator", None)
