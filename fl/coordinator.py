@@ -22,6 +22,7 @@ from fl.agreement import (
     pack_set,
 )
 from fl.errors import MessageError, PartyFailed, RoundFailed
+from fl.evaluation import read_evaluation
 from fl.examination import REVIEW, Examination
 from fl.handing_out import make_request
 from fl.messages import (
@@ -406,9 +407,10 @@ class Attempt(Examination):
         return found, served
 
     def _keep_report(self, hospital: str, data: bytes) -> None:
-        (confusion,) = unpack(self._read(hospital, data, REPORT), list)
-        if confusion:
-            self.store.keep_evaluation(self.key, hospital, confusion)
+        body = self._read(hospital, data, REPORT)
+        found = read_evaluation(body, len(self.plan.data.classes))
+        if found is not None:
+            self.store.keep_evaluation(self.key, hospital, found)
 
     def _in_set(self, verdicts: Verdicts) -> list[Member]:
         return [n for n in self._nodes_in() if n.account not in verdicts.agreed.left_out]

@@ -23,12 +23,13 @@ from fl.datasets import Split, Statistics, Table, local_sums, split
 from fl.datasets import encode as encode_features
 from fl.dealing import Dealing, deal
 from fl.errors import StepRefused
+from fl.evaluation import evaluation_of
 from fl.messages import REPORT, SHARE, Submission, pack, unpack
 from fl.networks import Parameters
 from fl.party import Identity, Party, Step, attempt_place
 from fl.plan import LARGEST_NORM_BOUND, Plan
 from fl.store import PartyStore
-from fl.training import LocalSettings, evaluate, local_seed, local_update
+from fl.training import LocalSettings, local_seed, local_update
 
 # Raises StepRefused where the hospital's own people did not agree to the training.
 Consent = Callable[[], None]
@@ -42,9 +43,9 @@ class Hospital(Party):
     """One hospital of a training, with its own rows.
 
     What leaves it: sealed shares, their digests, salted hashes, its numbers of training rows and of
-    donated rows, and how many of its test rows the aggregated model gets right (a confusion matrix,
-    public by design). A simulation may hand it the `part` of an attacker. Before it trains it asks
-    for `consent`; whatever else it sends comes of what it trained.
+    donated rows, and counts of how the aggregated model does on its test and training rows (see
+    `fl.evaluation`; public by design). A simulation may hand it the `part` of an attacker. Before
+    it trains it asks for `consent`; whatever else it sends comes of what it trained.
     """
 
     def __init__(
@@ -111,11 +112,10 @@ class Hospital(Party):
         return pack(receipt.transaction)
 
     def adopt(self, key: AttemptKey, message: bytes) -> bytes:
-        """Check a result ([result, statistics]) against the ledger and test it on the own test
-        rows.
+        """Check a result ([result, statistics]) against the ledger and judge it on the own rows.
 
-        Answers a signed report [confusion matrix] (truth by prediction; empty in round 0). Raises
-        StepRefused when the result is not the finalised one.
+        Answers a signed report, an `Evaluation` (empty in round 0). Raises StepRefused when the
+        result is not the finalised one.
         """
         result, statistics = unpack(message, bytes, bytes)
         attempt = self.ledger.attempt(key)
@@ -125,9 +125,9 @@ class Hospital(Party):
             return self.state_once(REPORT, key, pack([]))
         self._check_statistics(statistics)
         _, parameters = load_model(result)
-        features, labels = self._inputs(self._rows.test, statistics)
-        confusion = evaluate(self.plan.spec, parameters, features, labels)
-        return self.state_once(REPORT, key, pack(confusion.tolist()))
+        rows = (self._inputs(part, statistics) for part in (self._rows.test, self._rows.train))
+        found = evaluation_of(self.plan.spec, parameters, *rows)
+        return self.state_once(REPORT, key, found.body())
 
     def dealing(self, key: AttemptKey) -> Dealing:
         """What was dealt in an attempt, computed again from the kept update and seed.

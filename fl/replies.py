@@ -12,6 +12,7 @@ from typing import Any
 
 from crypto.context import Context
 from fl.errors import MessageError
+from fl.evaluation import read_evaluation
 from fl.messages import (
     ANSWERS,
     OUTCOME,
@@ -40,7 +41,7 @@ def check_reply(plan: Plan, context: Context, member: Member, question: str, dat
     if question == "share" and Submission.from_bytes(data).hospital != member.name:
         raise MessageError(f"expected a submission of {member.name}, got another's")
     if question == "adopt":
-        _check_confusion(plan, data)
+        read_evaluation(unpack(data, str, str, bytes, bytes)[2], len(plan.data.classes))
 
 
 def read_outcome(body: bytes) -> tuple[bytes, list[str]]:
@@ -79,15 +80,6 @@ def _check_transaction(text: str) -> None:
         raise MessageError(f"expected a transaction's hash, got {text[:80]!r}")
 
 
-def _check_confusion(plan: Plan, data: bytes) -> None:
-    """Refuse what is neither empty (round 0) nor a matrix of counts, classes by classes."""
-    (rows,) = unpack(unpack(data, str, str, bytes, bytes)[2], list)
-    classes = len(plan.data.classes)
-    square = len(rows) == classes and all(isinstance(r, list) and len(r) == classes for r in rows)
-    if rows and not (square and all(type(n) is int and 0 <= n < 2**31 for r in rows for n in r)):
-        raise MessageError(f"expected a confusion matrix of {classes} classes")
-
-
 _PLAIN: Mapping[str, Callable[[bytes], Any]] = {
     "join": _read_transaction,
     "train": lambda data: unpack(data, int),
@@ -105,5 +97,5 @@ _SIGNED: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
     # Whether a share is wrong is for the nodes to find: they name it after decoding.
     "release": (SUM, bytes),
     "vote": (OUTCOME, read_outcome),
-    "adopt": (REPORT, lambda body: unpack(body, list)),
+    "adopt": (REPORT, bytes),
 }

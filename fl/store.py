@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.records import AttemptKey
+from fl.evaluation import Evaluation
 from fl.outcome import Finding
 
 
@@ -145,6 +146,6 @@ class RoundStore(Protocol):
         """The stored result with this SHA-256, or None."""
         ...
 
-    def keep_evaluation(self, key: AttemptKey, hospital: str, confusion: list[list[int]]) -> None:
-        """Note a hospital's confusion matrix (truth by prediction) of the round's model."""
+    def keep_evaluation(self, key: AttemptKey, hospital: str, found: Evaluation) -> None:
+        """Note how the round's model does on a hospital's rows."""
         ...

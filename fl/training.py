@@ -201,13 +201,48 @@ def evaluate(
     ``local_update`` raises for rows and parameters.
     """
     check_rows(spec, features, labels)
+    answers = _logits(spec, parameters, features).argmax(axis=1)
+    return confusion_of(spec.classes, labels, answers)
+
+
+def probabilities(
+    spec: NetworkSpec,
+    parameters: Mapping[str, NDArray[np.float32]],
+    features: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Return the probability of each class for each row, float64 (rows, classes).
+
+    Raises what ``local_update`` raises for rows and parameters.
+    """
+    check_rows(spec, features, np.zeros(len(features), dtype=np.int64))
+    logits = _logits(spec, parameters, features).astype(np.float64)
+    # Shifted by the largest, so that no exponential overflows.
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def confusion_of(
+    classes: int, labels: NDArray[np.int64], answers: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the confusion matrix int64 (classes, classes) of labels and answers (rows,)."""
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (labels, answers), 1)
+    return confusion
+
+
+def _logits(
+    spec: NetworkSpec,
+    parameters: Mapping[str, NDArray[np.float32]],
+    features: NDArray[np.float32],
+) -> NDArray[np.float32]:
     with one_thread(), torch.no_grad():
-        logits = build(spec, parameters)(torch.from_numpy(features.copy())).numpy()
+        logits: NDArray[np.float32] = build(spec, parameters)(
+            torch.from_numpy(features.copy())
+        ).numpy()
     if not np.isfinite(logits).all():
         raise NonFiniteError("expected finite logits; got NaN or infinity")
-    confusion = np.zeros((spec.classes, spec.classes), dtype=np.int64)
-    np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
-    return confusion
+    return logits
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:

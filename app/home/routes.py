@@ -34,6 +34,7 @@ _TASKS: Final = {
     roles.AUDITOR: (
         "The audit log shows who did what and when. Each entry carries the hash of the one before.",
         "Check the log: every hash is computed again, and what was altered or removed is named.",
+        "The results show what came out of each training; every table and figure downloads.",
         "The ledger shows what each party put on the chain; each hash there can be checked.",
         "Check everything there: whatever is stored is computed again, and differences are named.",
     ),

@@ -191,7 +191,11 @@ class ResultRow(Base):
 
 
 class EvaluationRow(Base):
-    """A hospital's confusion matrix (truth by prediction) of a round's model on its test rows."""
+    """How a round's model does on a hospital's rows: see `fl.evaluation.Evaluation`.
+
+    `confusion` is of the test rows; `train_confusion` and `score_counts` are None where the report
+    did not have them yet.
+    """
 
     __tablename__ = "evaluations"
     __table_args__ = (UniqueConstraint("attempt_id", "hospital"),)
@@ -200,3 +204,5 @@ class EvaluationRow(Base):
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
     hospital: Mapped[str] = mapped_column(String(NAME))
     confusion: Mapped[Any] = mapped_column(JSON)
+    train_confusion: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    score_counts: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.database import Database
@@ -74,7 +73,7 @@ def training_view(
         whose slices were set aside, each with the rounds.
     """
     with database.transaction() as session:
-        row = session.scalars(_whole(training_id)).one_or_none()
+        row = session.scalars(whole_training(training_id)).one_or_none()
         if row is None:
             raise RequestError("There is no such training in this installation.")
         job = session.scalars(select(JobRow).filter_by(training_id=training_id)).first()
@@ -118,7 +117,8 @@ def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = no
     }
 
 
-def _whole(training_id: str) -> Any:
+def whole_training(training_id: str) -> Select[TrainingRow]:
+    """The query of a training with all that its attempts left, in few statements."""
     attempts = selectinload(TrainingRow.attempts)
     return (
         select(TrainingRow)

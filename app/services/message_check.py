@@ -21,6 +21,7 @@ from crypto.digest import merkle_root
 from crypto.errors import CryptoError
 from fl.coordinator import SUBMISSION
 from fl.errors import FlError
+from fl.evaluation import read_evaluation
 from fl.messages import ANSWERS, OUTCOME, REPORT, SET, SUM, Statement, Submission, unpack
 from fl.party import Party, attempt_place, context_of, round_place
 from fl.plan import Plan
@@ -107,15 +108,24 @@ class MessageCheck:
 
     def _evaluations(self, messages: Sequence[MessageRow]) -> None:
         """What hospitals reported, under their signature, against what is shown of it."""
-        shown = {row.hospital: row.confusion for row in self._row.evaluations}
+        shown = {
+            row.hospital: [row.confusion, row.train_confusion, row.score_counts]
+            for row in self._row.evaluations
+        }
         reported: dict[str, object] = {}
+        classes = len(self._plan.data.classes)
         for message in messages:
             if message.kind == REPORT:
                 try:
-                    (confusion,) = unpack(unpack(message.body, str, str, bytes, bytes)[2], list)
+                    body = unpack(message.body, str, str, bytes, bytes)[2]
+                    said = read_evaluation(body, classes)
                 except FlError:
                     continue  # Its signature was found to be wrong already.
-                reported[message.sender] = confusion
+                if said is not None:
+                    reported[message.sender] = [
+                        counts if counts is None else [list(row) for row in counts]
+                        for counts in (said.test, said.train, said.scores)
+                    ]
         for name in sorted(shown.keys() | reported.keys()):
             found, expected = shown.get(name, []), reported.get(name, [])
             self._compare(f"{name}'s evaluation", str(expected), str(found))

@@ -83,7 +83,9 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class _Model:
+class CheckedModel:
+    """A training's last model with all that it needs, after it was compared with the chain."""
+
     plan: Plan
     statistics: Statistics
     parameters: Parameters
@@ -129,16 +131,32 @@ class Predictions:
             contract=known.contract,
         )
 
-    def _load(self, task: str) -> _Model:
+    def load_training(self, training: str) -> CheckedModel:
+        """The last model of a finished training, also of one that was attacked on purpose.
+
+        Raises ModelRefused, and RequestError where there is no such training.
+        """
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, training)
+            if row is None:
+                raise RequestError("There is no such training in this installation.")
+            if row.state != FINISHED:
+                raise ModelRefused("This training has not finished, so it has no final model.")
+            return self._compared(session, row)
+
+    def _load(self, task: str) -> CheckedModel:
         with self._database.transaction() as session:
             row = _find_training(session, task)
             if row is None:
                 raise ModelRefused(
                     f"No training of {get_task(task).title.lower()} has finished yet."
                 )
-            deployment = session.get_one(DeploymentRow, row.deployment_id)
-            record, block, contract = self._record(row.id, deployment.contract)
-            return _checked(session, row, record, block, contract)
+            return self._compared(session, row)
+
+    def _compared(self, session: Session, row: TrainingRow) -> CheckedModel:
+        deployment = session.get_one(DeploymentRow, row.deployment_id)
+        record, block, contract = self._record(row.id, deployment.contract)
+        return _checked(session, row, record, block, contract)
 
     def _record(self, training: str, contract: str) -> tuple[TrainingRecord, int, str]:
         """What the chain holds of the training, and the block at which that was read."""
@@ -170,7 +188,7 @@ def _find_training(session: Session, task: str) -> TrainingRow | None:
 
 def _checked(
     session: Session, row: TrainingRow, record: TrainingRecord, block: int, contract: str
-) -> _Model:
+) -> CheckedModel:
     if record.state != TrainingState.ENDED or record.reason:
         raise ModelRefused("The chain does not say that the model's training finished.")
     if record.statistics is None:
@@ -194,7 +212,7 @@ def _checked(
         raise ModelRefused(f"The stored model is one for {plan.task}, not for {row.task}.")
     version = f"{row.id[:SHORT]}, round {record.next_round - 1}"
     check = Check(record.model.hex(), version, now(), block, contract)
-    return _Model(plan, statistics, parameters, check)
+    return CheckedModel(plan, statistics, parameters, check)
 
 
 def _check_named(what: str, recorded: bytes, stored: str | None) -> None:
@@ -245,7 +263,7 @@ def _value(column: Column, value: float | None) -> float:
     return float(value)
 
 
-def _probabilities(model: _Model, inputs: NDArray[np.float32]) -> list[float]:
+def _probabilities(model: CheckedModel, inputs: NDArray[np.float32]) -> list[float]:
     module = build(model.plan.spec, model.parameters).eval()
     with torch.inference_mode():
         logits = module(torch.from_numpy(inputs)).double()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.database import Database
 from app.errors import RequestError
-from app.models import TrainingRow
+from app.models import AttemptRow, TrainingRow
+from app.services.detection import detection
+from app.services.live import whole_training
+from app.services.metrics import hospital_figures, pooled_figures
 from app.services.round_names import STATISTICS, in_order, is_update
 from app.services.round_view import View, failed_attempt, poisoning, round_view
 from app.services.simulation import Simulation
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
+from fl.datasets import get_task
 
 DIGITS = 4
 
@@ -24,10 +29,12 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
     bytes count every message between coordinator and parties. Round 0, the secure sum of the
     statistics, and the donation of slices stand apart as `statistics` and `donation`. What a review
     opened of an update is as it was opened: rounded down, and `threshold` is worked out from the
-    rounded reference. Where hospitals attack on purpose, `attacker` tells which.
+    rounded reference. Where hospitals attack on purpose, `attacker` tells which, and `detection`
+    how often the reviews were right. `results` is what the hospitals reported of the last round's
+    model (see `metrics`), None before there is one.
     """
     with database.transaction() as session:
-        row = session.get(TrainingRow, identifier)
+        row = session.scalars(whole_training(identifier)).one_or_none()
         if row is None:
             raise RequestError(f"expected a training of this installation, got {identifier}")
         attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
@@ -41,6 +48,8 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
             "fedavg_accuracy": _rounded(row.fedavg_accuracy),
             "oracle_accuracy": _rounded(row.oracle_accuracy),
             "poisoning": _poisoning(rounds),
+            "detection": _fractions(detection(rounds, known.attackers)) if known else None,
+            "results": _fractions(_results(attempts, row.task)),
             "statistics": _apart(finalised, STATISTICS, known),
             "donation": _apart(finalised, DONATION, known),
             "rounds": [_round(one, known) for one in rounds],
@@ -61,6 +70,30 @@ def _facts(row: TrainingRow) -> dict[str, Any]:
         "plain_accuracy": _rounded(row.plain_accuracy),
         "model_sha256": row.model_sha256,
     }
+
+
+def _results(attempts: Sequence[AttemptRow], task: str) -> dict[str, Any] | None:
+    """The figures of the last model that hospitals reported on: by hospital, and pooled."""
+    models = [a for a in attempts if a.state == FINALISED and is_update(a.round) and a.evaluations]
+    if not models:
+        return None
+    last = models[-1]
+    return {
+        "round": last.round,
+        "model_sha256": last.result_sha256,
+        "classes": list(get_task(task).classes),
+        "hospitals": [hospital_figures(one) for one in last.evaluations],
+        "pooled": pooled_figures(last.evaluations),
+    }
+
+
+def _fractions(value: Any) -> Any:
+    """The same with every fraction rounded, however deep it lies."""
+    if isinstance(value, dict):
+        return {key: _fractions(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fractions(one) for one in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def _poisoning(rounds: list[View]) -> dict[str, Any] | None:
@@ -96,6 +129,9 @@ def _result(view: View) -> dict[str, Any]:
         return {"set_sha256": view["result_sha256"]}
     return {
         "accuracy": _rounded(view["accuracy"]),
+        "train_accuracy": _rounded(view["train_accuracy"]),
+        "balanced_accuracy": _rounded(view["balanced_accuracy"]),
+        "auc": _rounded(view["auc"]),
         "model_sha256": view["result_sha256"],
         "kept": view["kept"],
         "reason": view["reason"],

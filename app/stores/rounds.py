@@ -26,6 +26,7 @@ from app.models import (
 from app.models.base import now
 from contracts.records import AttemptKey
 from fl.errors import ConflictError
+from fl.evaluation import Counts, Evaluation
 from fl.outcome import review_purpose
 from fl.store import AttemptNote, StepCost, SubmissionNote
 
@@ -204,13 +205,19 @@ class Rounds:
             row = session.get(ResultRow, digest.hex())
             return row.body if row else None
 
-    def keep_evaluation(self, key: AttemptKey, hospital: str, confusion: list[list[int]]) -> None:
-        """Note a hospital's confusion matrix (truth by prediction) of the round's model."""
+    def keep_evaluation(self, key: AttemptKey, hospital: str, found: Evaluation) -> None:
+        """Note how the round's model does on a hospital's rows; again is harmless."""
         with self._database.transaction() as session:
             if _find(session, EvaluationRow, key, hospital=hospital) is None:
                 attempt = _get_attempt(session, key)
                 session.add(
-                    EvaluationRow(attempt_id=attempt.id, hospital=hospital, confusion=confusion)
+                    EvaluationRow(
+                        attempt_id=attempt.id,
+                        hospital=hospital,
+                        confusion=_lists(found.test),
+                        train_confusion=_lists(found.train),
+                        score_counts=_lists(found.scores),
+                    )
                 )
 
     def _transactions(self) -> tuple[int | None, float | None]:
@@ -269,6 +276,10 @@ def _review(note: AttemptNote) -> dict[str, Any] | None:
         "slices": {donor: list(sizes) for donor, sizes in note.slices.items()},
         "signers": dict(note.signers),
     }
+
+
+def _lists(counts: Counts | None) -> list[list[int]] | None:
+    return None if counts is None else [list(row) for row in counts]
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -14,6 +14,7 @@ from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
 from app.operator import routes as operator
+from app.results import routes as results
 from app.services.accounts import Accounts
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
@@ -55,7 +56,7 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, doctor, operator, ledger):
+    for pages in (home, auth, admin, doctor, operator, ledger, results):
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)

@@ -38,6 +38,7 @@ _PAGES: Final = {
     roles.OPERATOR: (("My hospital", "operator.home"),),
     roles.AUDITOR: (
         ("Home", "home.index"),
+        ("Results", "results.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),

@@ -1,11 +1,11 @@
-"""Means over paired seeds, with intervals by Student's t."""
+"""Intervals: means over paired seeds by Student's t, shares of trials by Wilson's score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
 # The 0.975 quantiles of Student's t with 1, 2, ... degrees of freedom (Fisher, Yates, "Statistical
 # Tables", table III); beyond the last, the normal distribution's is close enough to print.
@@ -43,3 +43,20 @@ def interval(values: Sequence[float]) -> Interval:
         return Interval(mean, None)
     quantile = _T[freedom - 1] if freedom <= len(_T) else _NORMAL
     return Interval(mean, quantile * stdev(values) / sqrt(len(values)))
+
+
+def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the score interval of a share of independent trials, at least one.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
+    American Statistical Association 22, 1927. It stays within 0 and 1, also where none or all
+    succeed. Raises ValueError unless 0 <= successes <= trials and trials > 0.
+    """
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"expected 0 to {trials} successes of 1 or more trials; got {successes}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, spread = successes / trials, z * z / trials
+    centre = share + spread / 2
+    half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    low, high = ((centre + sign * half) / (1 + spread) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)

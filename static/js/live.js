@@ -6,85 +6,21 @@
   let shown = null;
   let announced = null;
 
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-  /* A custom property that holds light-dark() has no colour until an element is painted with it. */
-  function colour(name) {
-    const probe = document.createElement("span");
-    probe.style.color = `var(${name})`;
-    document.body.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
-    return found;
-  }
-
-  /* Lines differ by their points and dashes, too, for who cannot tell the colours apart. */
-  function line(label, name, dash, pointStyle) {
-    return { label, colourName: name, data: [], borderDash: dash, borderWidth: 2, pointStyle, pointRadius: 4, tension: 0 };
-  }
-
-  /* Bars differ by their hatching, too: none, one way, both ways. */
-  function bar(label, name, strokes) {
-    return { label, colourName: name, strokes, data: [], maxBarThickness: 36, borderWidth: 1 };
-  }
-
-  function hatched(name, strokes) {
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 8;
-    const pen = tile.getContext("2d");
-    pen.fillStyle = colour(name);
-    pen.fillRect(0, 0, 8, 8);
-    pen.strokeStyle = colour("--surface");
-    pen.lineWidth = 1.5;
-    for (const [from, to] of strokes) {
-      pen.beginPath();
-      pen.moveTo(...from);
-      pen.lineTo(...to);
-      pen.stroke();
-    }
-    return pen.createPattern(tile, "repeat");
-  }
-
-  function axis(text, extra) {
-    return { title: { display: true, text }, ticks: {}, grid: {}, border: {}, ...extra };
-  }
-
   function make(id, datasets, unit, scale, type = "line", across = {}) {
-    const canvas = document.getElementById(id);
-    if (!canvas || !window.Chart) return;
     const digits = type === "line" ? 1 : 0;
-    charts[id] = new window.Chart(canvas, {
-      type,
-      data: { labels: [], datasets },
-      options: {
-        animation: still ? false : { duration: 300 },
-        maintainAspectRatio: false,
-        interaction: { mode: "index", intersect: false },
-        plugins: {
-          legend: { display: datasets.length > 1, position: "bottom", labels: { usePointStyle: true, boxHeight: 7, padding: 16 } },
-          tooltip: { callbacks: {
-            title: (items) => `Round ${items[0].label}`,
-            label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(digits)} ${unit}`,
-          } },
-        },
-        scales: { x: axis("round", across), y: axis(unit, scale) },
+    const { axis } = window.Charts;
+    const made = window.Charts.make(document.getElementById(id), type, datasets, {
+      interaction: { mode: "index", intersect: false },
+      plugins: {
+        legend: { display: datasets.length > 1, position: "bottom", labels: { usePointStyle: true, boxHeight: 7, padding: 16 } },
+        tooltip: { callbacks: {
+          title: (items) => `Round ${items[0].label}`,
+          label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(digits)} ${unit}`,
+        } },
       },
+      scales: { x: axis("round", across), y: axis(unit, scale) },
     });
-  }
-
-  function paint(chart) {
-    const ink = colour("--ink-quiet");
-    const rule = colour("--line");
-    for (const dataset of chart.data.datasets) {
-      dataset.borderColor = colour(dataset.colourName);
-      dataset.backgroundColor = dataset.strokes ? hatched(dataset.colourName, dataset.strokes) : dataset.borderColor;
-    }
-    for (const scale of Object.values(chart.options.scales)) {
-      scale.title.color = scale.ticks.color = ink;
-      scale.grid.color = scale.border.color = rule;
-    }
-    chart.options.plugins.legend.labels.color = ink;
-    chart.update("none");
+    if (made) charts[id] = made;
   }
 
   function fill(id, rounds, keys, factor) {
@@ -136,8 +72,8 @@
     if (message && message.hidden !== answered) message.hidden = answered;
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
-    if (window.Chart) window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  function drawAll() {
+    const { bar, line, ONE_WAY, BOTH_WAYS } = window.Charts;
     make("accuracy-chart", [line("Right answers", "--chart-1", [], "circle")], "%", { suggestedMin: 50, suggestedMax: 100 });
     make(
       "latency-chart",
@@ -149,18 +85,21 @@
       "poisoning-chart",
       [
         bar("Accepted", "--chart-3", []),
-        bar("Rejected", "--chart-4", [[[0, 8], [8, 0]]]),
-        bar("Refused", "--chart-2", [[[0, 8], [8, 0]], [[0, 0], [8, 8]]]),
+        bar("Rejected", "--chart-4", ONE_WAY),
+        bar("Refused", "--chart-2", BOTH_WAYS),
       ],
       "updates",
       { beginAtZero: true, stacked: true, ticks: { precision: 0 } },
       "bar",
       { stacked: true },
     );
-    Object.values(charts).forEach(paint);
+    window.Charts.paintAll();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (window.Charts) drawAll();
     follow(true);
   });
-  document.addEventListener("themechange", () => Object.values(charts).forEach(paint));
   document.addEventListener("htmx:sendError", () => noteAnswer(false));
   document.addEventListener("htmx:responseError", () => noteAnswer(false));
   document.addEventListener("htmx:afterOnLoad", () => noteAnswer(true));

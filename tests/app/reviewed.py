@@ -15,6 +15,7 @@ from contracts.records import DONATION, AttemptKey, Bits
 from crypto.fixedpoint import SCALE
 from fl.agreement import OUT_OF_NORM, OUT_OF_RANGE
 from fl.datasets import SplitRule, get_task
+from fl.evaluation import BINS, Evaluation
 from fl.outcome import Finding
 from fl.plan import Member, Plan, Review
 from fl.round import STEPS
@@ -28,6 +29,14 @@ SLICES = {"Cleveland": (16, 16), "Hungary": (16, 16), "Switzerland": (0, 16)}
 SIGNERS = {node: "0x" + f"{index:02x}" * 32 for index, node in enumerate(NODES[:3], start=10)}
 BAD_SLICE = "its donated rows hold values out of range, or labels that are none"
 BELOW = "its balanced accuracy (0.45, rounded down) is below the threshold (0.675)"
+
+# 40 of 50 test rows of each class are right, 90 of 100 training rows of the first and 80 of the
+# second; scores lie in two bins.
+EVALUATION = Evaluation(
+    ((40, 10), (10, 40)),
+    ((90, 10), (20, 80)),
+    ((40, *(0,) * (BINS - 2), 10), (10, *(0,) * (BINS - 2), 40)),
+)
 
 Findings = Mapping[str, Finding]
 
@@ -74,13 +83,11 @@ class Recorded:
         self._note_training(simulation)
         self._rounds = Rounds(database, bytes.fromhex(self.identifier))
 
-    def note(
-        self, number: int, note: AttemptNote, confusion: list[list[int]] | None = None
-    ) -> None:
+    def note(self, number: int, note: AttemptNote, found: Evaluation | None = None) -> None:
         """An attempt at a round, with a submission of every hospital, from its begin to its end."""
         self._rounds.begin_attempt(self._key(number))
         self.note_steps(number)
-        self.end(number, note, confusion)
+        self.end(number, note, found)
 
     def note_steps(self, number: int) -> None:
         """Every step of an attempt that began, with some cost."""
@@ -89,15 +96,15 @@ class Recorded:
                 self._key(number), step, StepCost(0.1 * index, 4, 1000 * index)
             )
 
-    def end(self, number: int, note: AttemptNote, confusion: list[list[int]] | None = None) -> None:
+    def end(self, number: int, note: AttemptNote, found: Evaluation | None = None) -> None:
         """Submissions and evaluations of every hospital, and the end of an attempt that began."""
         key = self._key(number)
         for index, hospital in enumerate(HOSPITALS):
             digest = sha256(f"{number} {hospital}".encode()).digest()
             sent = SubmissionNote(hospital, 100 + index, digest, digest, "0x" + digest.hex())
             self._rounds.keep_submission(key, sent)
-            if confusion is not None:
-                self._rounds.keep_evaluation(key, hospital, confusion)
+            if found is not None:
+                self._rounds.keep_evaluation(key, hospital, found)
         self._rounds.end_attempt(key, note)
 
     def _key(self, number: int) -> AttemptKey:
@@ -184,14 +191,14 @@ def attacked_training(database: Database) -> Recorded:
     made.note(0, statistics())
     made.note(DONATION, donation())
     good = {name: Finding(FINE, True, 16, 17) for name in HOSPITALS}
-    made.note(1, update(good | {"Hungary": FINDINGS["Hungary"]}), [[40, 10], [10, 40]])
+    made.note(1, update(good | {"Hungary": FINDINGS["Hungary"]}), EVALUATION)
     kept = {
         "kept": True,
         "accepted": dict.fromkeys(("Cleveland", "VA Long Beach"), 0),
         "reason": "2 were accepted, 3 are needed",
         "flagged": ("Hungary",),
     }
-    made.note(2, update(**kept), [[40, 10], [10, 40]])
+    made.note(2, update(**kept), EVALUATION)
     made.finish(
         accuracy=0.8,
         balanced_accuracy=0.8,

@@ -19,6 +19,7 @@ from app.services.results import training_document
 from app.services.training_outcome import pooled
 from app.stores.rounds import Rounds
 from contracts.records import DONATION, AttemptKey
+from fl.evaluation import Evaluation
 from fl.store import AttemptNote
 from tests.app import reviewed
 from tests.app.reviewed import HOSPITALS, Recorded
@@ -148,8 +149,8 @@ def test_a_failed_donation_is_called_by_its_name(database: Database) -> None:
 
 def test_scores_are_those_of_the_last_round_that_has_a_model(database: Database) -> None:
     made = Recorded(database, reviewed.plan())
-    made.note(2, reviewed.update(), [[1, 0], [0, 1]])
-    made.note(1, reviewed.update(), [[9, 0], [0, 9]])
+    made.note(2, reviewed.update(), Evaluation(((1, 0), (0, 1))))
+    made.note(1, reviewed.update(), Evaluation(((9, 0), (0, 9))))
     made.note(DONATION, reviewed.donation())
     with database.transaction() as session:
         attempts = session.query(AttemptRow).order_by(AttemptRow.round).all()

@@ -21,6 +21,7 @@ from app.models import (
 from app.stores.rounds import FAILED, FINALISED, NOT_VERIFIED, REFUSED, Rounds
 from contracts.records import AttemptKey
 from fl.errors import ConflictError
+from fl.evaluation import Evaluation
 from fl.store import AttemptNote, StepCost, SubmissionNote
 
 TRAINING = sha256(b"training").digest()
@@ -187,11 +188,20 @@ def test_a_result_lies_under_its_hash(rounds: Rounds) -> None:
 
 
 def test_an_evaluation_is_noted_once(rounds: Rounds, database: Database) -> None:
-    rounds.keep_evaluation(KEY, "Cleveland", [[5, 1], [2, 8]])
-    rounds.keep_evaluation(KEY, "Cleveland", [[5, 1], [2, 8]])
+    found = Evaluation(((5, 1), (2, 8)), ((9, 0), (1, 9)), ((6,), (10,)))
+    rounds.keep_evaluation(KEY, "Cleveland", found)
+    rounds.keep_evaluation(KEY, "Cleveland", found)
     with database.transaction() as session:
         (row,) = session.scalars(select(EvaluationRow))
         assert row.confusion == [[5, 1], [2, 8]]
+        assert (row.train_confusion, row.score_counts) == ([[9, 0], [1, 9]], [[6], [10]])
+
+
+def test_what_a_hospital_did_not_report_is_not_there(rounds: Rounds, database: Database) -> None:
+    rounds.keep_evaluation(KEY, "Cleveland", Evaluation(((5, 1), (2, 8))))
+    with database.transaction() as session:
+        (row,) = session.scalars(select(EvaluationRow))
+        assert (row.train_confusion, row.score_counts) == (None, None)
 
 
 def test_nothing_is_noted_of_an_attempt_that_never_began(

@@ -31,6 +31,8 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.trainings.new": "/admin/trainings/new/diabetes",
         "admin.trainings.one": "{training}",
         "admin.trainings.round_page": "{training}/rounds/1?check=1",
+        "results.listed": "/trainings",
+        "results.one": "{timeline}/results",
         "ledger.overview": "/ledger",
         "ledger.events": "/ledger/events?round=1",
         "ledger.transactions": "/ledger/transactions",
@@ -61,6 +63,14 @@ NO_PAGES = {
     "admin.trainings.job",
     "admin.trainings.job_now",
     "admin.trainings.dossier",
+    "results.table",
+    "results.figure",
+    "results.report",
+    "results.predictions",
+    # In `test_results_of_an_attacked_training_are_good`, which needs two trainings.
+    "results.compare.page",
+    "results.compare.table",
+    "results.compare.figure",
     "operator.signed",
     "operator.model",
     "ledger.dossiers.file",
@@ -108,6 +118,23 @@ def test_pages_of_an_attacked_training_are_good(
         ada.require_good_page()
     ada.open("/admin/trainings/new/heart")
     ada.press_summary("What each attack does")
+    ada.require_good_page()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", WAYS, ids=str)
+def test_results_of_an_attacked_training_are_good(
+    view: View, attacked: str, on_chain: dict[str, str], arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(view, "administrator")
+    ada.open("/trainings")
+    for training in (attacked, on_chain["timeline"]):
+        ada.page.locator(f"input[value='{training.rsplit('/', 1)[1]}']").check()
+    ada.press("Compare those ticked")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("2 trainings compared")
+    ada.require_good_page()
+    ada.open(attacked.removeprefix("/admin") + "/results?verdict=rejected")
+    ada.press_summary("Confusion matrices of All hospitals")
     ada.require_good_page()
 
 

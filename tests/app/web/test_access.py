@@ -39,6 +39,8 @@ MAY = {
     "doctor": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
+    "results": frozenset({ADMINISTRATOR, AUDITOR}),
+    "results.predictions": frozenset({ADMINISTRATOR}),
     "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
@@ -51,6 +53,8 @@ _ARGUMENTS = {
     "hospital": "Cleveland",
     "filename": "css/base.css",
     "value": "0" * 64,
+    "name": "accuracy",
+    "form": "csv",
 }
 
 

@@ -1,0 +1,1 @@
+"""What came out of trainings: pages, downloads, and trainings side by side."""

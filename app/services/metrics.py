@@ -1,0 +1,82 @@
+"""What hospitals reported of a round's model, as figures: by hospital and over all of them.
+
+A share is of rows; None stands where a figure was not reported, or where it is not defined (the AUC
+of rows of one class).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from app.models import EvaluationRow
+from fl.errors import TrainingError
+from fl.evaluation import area_under_curve
+from fl.training import accuracy, balanced_accuracy
+
+Figures = dict[str, Any]
+
+
+def hospital_figures(row: EvaluationRow) -> Figures:
+    """A hospital's own figures.
+
+    Keys: name; test and train, each with rows, accuracy, balanced_accuracy and confusion (truth by
+    prediction), the test with auc as well; train is None where it was not reported.
+    """
+    return {
+        "name": row.hospital,
+        "train": _part(row.train_confusion),
+        "test": _tested(row.confusion, row.score_counts),
+    }
+
+
+def pooled_figures(rows: Sequence[EvaluationRow]) -> Figures | None:
+    """The figures over all hospitals' rows, as `hospital_figures` without the name.
+
+    What one hospital did not report has no sum. None without any report.
+    """
+    if not rows:
+        return None
+    return {
+        "train": _part(_sum([row.train_confusion for row in rows])),
+        "test": _tested(
+            _sum([row.confusion for row in rows]), _sum([row.score_counts for row in rows])
+        ),
+    }
+
+
+def round_figures(rows: Sequence[EvaluationRow]) -> Figures:
+    """What a round's line shows: train_accuracy, balanced_accuracy and auc over all hospitals."""
+    pooled = pooled_figures(rows) or {"train": None, "test": {}}
+    return {
+        "train_accuracy": (pooled["train"] or {}).get("accuracy"),
+        "balanced_accuracy": pooled["test"].get("balanced_accuracy"),
+        "auc": pooled["test"].get("auc"),
+    }
+
+
+def _tested(confusion: Any, scores: Any) -> Figures | None:
+    found = _part(confusion)
+    return found and found | {"auc": area_under_curve(scores) if scores else None}
+
+
+def _part(confusion: Any) -> Figures | None:
+    if confusion is None:
+        return None
+    counts = np.array(confusion, dtype=np.int64)
+    shares: Figures
+    try:
+        shares = {"accuracy": accuracy(counts), "balanced_accuracy": balanced_accuracy(counts)}
+    except TrainingError:
+        shares = {"accuracy": None, "balanced_accuracy": None}  # A hospital without such rows.
+    return {"rows": int(counts.sum()), **shares, "confusion": counts.tolist()}
+
+
+def _sum(tables: list[Any]) -> list[list[int]] | None:
+    """The tables added up; None where one is missing, or where there is nothing to add."""
+    if not all(tables):
+        return None
+    total: list[list[int]] = np.sum([np.array(one, dtype=np.int64) for one in tables], 0).tolist()
+    return total

@@ -1,0 +1,158 @@
+"""A training as a report in PDF: what was asked, what came out, the verdicts, how to check it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.platypus import (
+    CondPageBreak,
+    Image,
+    KeepTogether,
+    Paragraph,
+    SimpleDocTemplate,
+    Spacer,
+)
+
+from app.database import Database
+from app.models import DeploymentRow, TrainingRow
+from app.services.charts import result_charts
+from app.services.comparison import plan_facts
+from app.services.figures import render
+from app.services.report_parts import (
+    CODE,
+    FIGURE,
+    FONT,
+    MARGIN,
+    SECTION,
+    TEXT,
+    TITLE,
+    facts_part,
+    percent,
+    register_fonts,
+    table_part,
+)
+from app.services.result_tables import ONLY_IN_FILES, Document, result_tables
+from app.services.tables import Table
+from fl.datasets import get_task
+
+_TRUTH = ("truth", "detection")
+_ROOM = 120 * mm  # that the truth begins with, or a new page
+
+
+def write_report(database: Database, document: Document) -> bytes:
+    """The report of a training, from its document; a few seconds' work, nothing is kept."""
+    register_fonts()
+    task = get_task(document["task"]).title
+    heading = f"{task}: training {document['training'][:8]}"
+    written = io.BytesIO()
+    made = SimpleDocTemplate(
+        written,
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN,
+        title=f"Consilium, {heading}",
+        subject="Report of a federated training",
+        creator="Consilium",
+    )
+
+    def foot(canvas: Any, _: Any) -> None:
+        canvas.setFont(FONT, 7)
+        canvas.drawString(MARGIN, 10 * mm, f"Consilium, {heading}")
+        canvas.drawRightString(A4[0] - MARGIN, 10 * mm, f"Page {canvas.getPageNumber()}")
+
+    made.build(list(_parts(database, document, heading)), onFirstPage=foot, onLaterPages=foot)
+    return written.getvalue()
+
+
+def _parts(database: Database, document: Document, heading: str) -> Iterator[Any]:
+    tables = result_tables(document)
+    charts = result_charts(document, tables)
+    yield Paragraph(escape(heading), TITLE)
+    yield from _summary(document)
+    yield Paragraph("What was asked", SECTION)
+    yield facts_part(plan_facts(database, document, truth=False))
+    yield from table_part(tables["accuracy"])
+    for name in ("accuracy", "rounds"):
+        yield from _figure(charts, name, document)
+    yield from table_part(tables["rounds"])
+    for name in ("ratio", "verdicts"):
+        yield from _figure(charts, name, document)
+    for name in ("verdicts", "submissions", "confusion"):
+        yield from table_part(tables[name].without(*ONLY_IN_FILES))
+    if document["simulation"]:
+        yield from _truth(document, tables, charts)
+    yield from _verification(database, document)
+
+
+def _summary(document: Document) -> Iterator[Any]:
+    said = f"State: {document['state']}, {len(document['rounds'])} finished rounds."
+    if document["reason"]:
+        said += f" {document['reason']}."
+    if document["accuracy"] is not None:
+        said += (
+            f" The last model gives {percent(document['accuracy'])} right answers on all "
+            f"hospitals’ test rows, balanced over the classes "
+            f"{percent(document['balanced_accuracy'])}."
+        )
+    if document["poisoning"]:
+        counts = document["poisoning"]["counts"]
+        said += (
+            f" Of {sum(counts.values())} updates {counts['accepted']} were accepted, "
+            f"{counts['rejected']} rejected and {counts['refused']} refused."
+        )
+    yield Paragraph(escape(said), TEXT)
+
+
+def _truth(document: Document, tables: dict[str, Table], charts: Any) -> Iterator[Any]:
+    simulation = document["simulation"]
+    yield CondPageBreak(_ROOM)
+    yield Paragraph("The truth, in this simulation only", SECTION)
+    yield Paragraph(
+        escape(
+            f"{simulation['attack']} by {', '.join(simulation['attackers'])}. Nobody in a "
+            "federation knows who attacks; nothing above uses it."
+        ),
+        TEXT,
+    )
+    yield from _figure(charts, "detection", document)
+    for name in _TRUTH:
+        yield from table_part(tables[name])
+
+
+def _figure(charts: Any, name: str, document: Document) -> Iterator[Any]:
+    if name in charts:
+        drawn = render(charts[name], "png", f"Training {document['training']}")
+        yield KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), *FIGURE)])
+
+
+def _verification(database: Database, document: Document) -> Iterator[Any]:
+    with database.transaction() as session:
+        row = session.get_one(TrainingRow, document["training"])
+        deployment = session.get_one(DeploymentRow, row.deployment_id)
+        facts = {
+            "Training": row.id,
+            "Chain": f"{deployment.chain_kind}, id {deployment.chain_id}",
+            "Genesis block": deployment.genesis_hash,
+            "Contract": deployment.contract,
+            "Hash of the plan": row.plan_sha256,
+            "Initial model": row.initial_sha256,
+            "Statistics": row.statistics_sha256,
+            "Last model": row.model_sha256,
+        }
+    yield Paragraph("Hashes, and how to verify", SECTION)
+    yield facts_part(facts)
+    yield Spacer(0, 2 * mm)
+    yield Paragraph(
+        "The installation that trained computes everything stored again and compares it with the "
+        "chain; elsewhere a round’s dossier holds the evidence and needs no database:",
+        TEXT,
+    )
+    yield Paragraph("python3 run.py verify", CODE)
+    yield Paragraph("python3 run.py verify DOSSIER.json --federation FINGERPRINT", CODE)
