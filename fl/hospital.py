@@ -193,9 +193,10 @@ class Hospital(Party):
         return np.append(encoded, np.int64(within)) if self.plan.shares_clip_bit else encoded
 
     def _settings(self, key: AttemptKey) -> LocalSettings:
-        """The settings of local training, with the norm bound that the attempt began with."""
+        """The settings of the round, with the norm bound that the attempt began with."""
+        settings = self.plan.local.in_round(key.round)
         bound = self.ledger.attempt(key).norm_bound / SCALE
-        return replace(self.plan.local, norm_bound=bound) if bound else self.plan.local
+        return replace(settings, norm_bound=bound) if bound else settings
 
     def _scene(
         self, key: AttemptKey, parameters: Parameters, statistics: bytes, settings: LocalSettings

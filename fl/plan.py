@@ -14,7 +14,7 @@ from crypto.digest import model_bytes
 from crypto.envelope import PublicKey, load_public_key
 from crypto.fixedpoint import check_capacity
 from fl.datasets import Partition, SplitRule, Task, get_task
-from fl.errors import PlanError
+from fl.errors import PlanError, SettingsError
 from fl.networks import NetworkSpec, initial_parameters
 from fl.training import LocalSettings
 from fl.verdict import Rule
@@ -97,9 +97,19 @@ class Plan:
             raise PlanError(
                 f"expected a norm bound up to {LARGEST_NORM_BOUND}, got {self.local.norm_bound}"
             )
+        self._check_decay()
         check_capacity([MAX_SAMPLES] * len(self.hospitals), LARGEST_NORM_BOUND)
         if self.review is not None:
             self._check_review(self.review)
+
+    def _check_decay(self) -> None:
+        try:
+            self.local.in_round(self.rounds)
+        except SettingsError as error:
+            raise PlanError(
+                f"expected a decay that leaves a learning rate in round {self.rounds}; "
+                f"got {self.local.decay}"
+            ) from error
 
     def _check_review(self, review: Review) -> None:
         if self.threshold != 1:
@@ -180,8 +190,14 @@ class Plan:
         return model_bytes(self.network, initial_parameters(self.spec, self.seed))
 
     def to_json(self) -> str:
-        """The canonical JSON: sorted keys, no spaces."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """The canonical JSON: sorted keys, no spaces.
+
+        What plans once did not have is left out at its default, so that theirs keep their digests.
+        """
+        fields = asdict(self)
+        if self.local.decay == 1:
+            del fields["local"]["decay"]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Plan:

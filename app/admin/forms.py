@@ -32,11 +32,14 @@ from fl.attacks import ATTACKS
 from fl.datasets import Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
 from fl.plan import Review
+from fl.training import LocalSettings
 
 # A sum of fewer updates would show a hospital the update of another (fl.plan.Plan).
 LEAST_HOSPITALS = 3
 MOST_ROUNDS = MOST_EPOCHS = 1000
 MOST_SEED = 2**63 - 1
+# The smallest with which a thousand rounds still have a learning rate that a float64 can hold.
+SMALLEST_DECAY = 0.5
 MOST_REASON = 500
 
 _WHOLE = {"inputmode": "numeric", "autocomplete": "off"}
@@ -78,8 +81,8 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 _REQUESTED = {
-    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "seed", "review",
-    "attack", "attackers",
+    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
+    "review", "attack", "attackers",
 }  # fmt: skip
 
 
@@ -148,6 +151,13 @@ def _course(task: Task) -> dict[str, Any]:
         ),
         "learning_rate": _real(
             "Learning rate", 0.00001, 1.0, defaults.learning_rate, "How far each step goes."
+        ),
+        "decay": _real(
+            "Learning rate, decay",
+            SMALLEST_DECAY,
+            1.0,
+            LocalSettings.decay,
+            "What each round multiplies the learning rate by; 1 leaves it as it is.",
         ),
         "seed": _whole(
             "Seed", 0, MOST_SEED, DEFAULT_SEED, "The same seed gives the same training."

@@ -99,6 +99,7 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         review=args.review,
         fraction=args.fraction,
         donated_rows=args.donated_rows,
+        decay=args.decay,
     )
 
 

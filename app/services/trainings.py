@@ -213,6 +213,7 @@ class Trainings:
                 learning_rate=request.learning_rate or defaults.learning_rate,
                 norm_bound=defaults.norm_bound,
                 class_weighted=defaults.class_weighted,
+                decay=request.decay or LocalSettings.decay,
             ),
             seed=request.seed,
             hospitals=self._federation.enrol(names, HOSPITAL),

@@ -396,6 +396,12 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         help="of the hospitals' optimiser (default: the task's)",
     )
     group.add_argument(
+        "--decay",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="what each round multiplies the learning rate by (default: 1)",
+    )
+    group.add_argument(
         "--seed",
         type=option_values.whole(0, 2**63 - 1),
         metavar="N",

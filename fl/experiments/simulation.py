@@ -125,7 +125,8 @@ def _train(outcomes: Sequence[Outcome], number: int) -> list[Vector]:
         starts += [outcome.model] * len(mine)
         ends.append(len(jobs))
     federation = outcomes[0].case.federation
-    deltas = batched_updates(federation.spec, np.stack(starts), jobs, federation.local)
+    settings = federation.local.in_round(number)
+    deltas = batched_updates(federation.spec, np.stack(starts), jobs, settings)
     return np.split(deltas, ends[:-1])
 
 

@@ -54,7 +54,7 @@ class _Replay:
 
     def _trained(self, name: str, number: int, parameters: Parameters, rows: Rows) -> Vector:
         """A trained difference, not yet cut to the round's bound."""
-        settings = replace(self.plan.local, norm_bound=LARGEST_NORM_BOUND)
+        settings = replace(self.plan.local.in_round(number), norm_bound=LARGEST_NORM_BOUND)
         seed = local_seed(self.plan.seed, number, name)
         return local_update(self.plan.spec, parameters, *rows, settings, seed).delta
 

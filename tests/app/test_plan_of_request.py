@@ -49,10 +49,11 @@ def test_nothing_asked_for_gives_the_defaults(trainings: Trainings, task: str) -
 
 
 def test_what_is_asked_for_is_in_the_plan(trainings: Trainings) -> None:
-    request = TrainingRequest(rounds=3, local_epochs=2, learning_rate=0.125, seed=11)
+    request = TrainingRequest(rounds=3, local_epochs=2, learning_rate=0.125, decay=0.5, seed=11)
     plan = trainings.plan(request)
     asked = (plan.rounds, plan.local.epochs, plan.local.learning_rate, plan.seed)
     assert asked == (3, 2, 0.125, 11)
+    assert plan.local.decay == 0.5
     assert names(plan) == HEART
 
 

@@ -17,6 +17,7 @@ HEART = {
     "rounds": "4",
     "local_epochs": "2",
     "learning_rate": "0.01",
+    "decay": "0.9",
     "seed": "11",
     "review": "y",
     "attack": "",
@@ -29,6 +30,7 @@ DIABETES = {
     "rounds": "3",
     "local_epochs": "1",
     "learning_rate": "0.001",
+    "decay": "1",
     "seed": "7",
     "review": "y",
     "attack": "",
@@ -47,6 +49,7 @@ def test_heart_is_asked_for_as_the_form_says(site: Site) -> None:
         rounds=4,
         local_epochs=2,
         learning_rate=0.01,
+        decay=0.9,
         seed=11,
     )
     assert job.requested_by == site.row("administrator").id
@@ -63,6 +66,7 @@ def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
         rounds=3,
         local_epochs=1,
         learning_rate=0.001,
+        decay=1.0,
         seed=7,
     )
 
@@ -123,6 +127,7 @@ def test_installation_that_cannot_test_says_so(site: Site) -> None:
         ({"rounds": "0"}, "Expected a whole number, 1 to 1000."),
         ({"rounds": "ten"}, "Expected a whole number"),
         ({"learning_rate": "nan"}, "Expected a number"),
+        ({"decay": "0.49"}, "Expected a number, 0.5 to 1."),
         ({"seed": "-1"}, "Expected a whole number, from 0."),
         ({"seed": str(2**63)}, "Expected a whole number, from 0."),
     ],

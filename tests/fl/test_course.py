@@ -1,0 +1,143 @@
+"""The course of a training: what its plan says of it, and that every way to train follows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crypto.fixedpoint import SCALE
+from fl.datasets import Partition, SplitRule, Statistics, encode, get_task, local_sums, split
+from fl.errors import PlanError, SettingsError
+from fl.experiments.plain import federation_of
+from fl.experiments.simulation import Case, Unbounded, simulate
+from fl.experiments.unshared import PastRound, train_unshared
+from fl.networks import flatten, initial_parameters
+from fl.plan import LARGEST_NORM_BOUND, Member, Plan, Review
+from fl.strategies import plain_fedavg_round
+from fl.training import LocalSettings, evaluate, local_seed, local_update
+
+LOCAL = LocalSettings(3, 32, 0.01, 1.5, True)
+TABLES = get_task("heart").load()
+# A plan as it was written before there was anything to say of a training's course.
+OLD = (Path(__file__).parents[1] / "vectors" / "old_plan.json").read_text().strip()
+OLD_DIGEST = "619b5f8c698d3f85730107894ccfb296ce6ff838856e847fc8d05e26d4079683"
+
+
+def plan(**changes: object) -> Plan:
+    made = Plan(
+        task="heart",
+        partition=Partition("natural"),
+        split=SplitRule(),
+        network="mlp",
+        rounds=3,
+        local=LOCAL,
+        seed=5,
+        hospitals=tuple(Member(name, f"0x{i:040x}", "") for i, name in enumerate(TABLES)),
+        nodes=tuple(Member(f"node {i}", f"0x{i:039x}a", "") for i in range(4)),
+        review=Review(),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def decayed(by: float) -> Plan:
+    return plan(local=replace(LOCAL, decay=by))
+
+
+def test_a_plan_of_an_older_version_keeps_its_text_and_its_digest() -> None:
+    known = Plan.from_json(OLD)
+    assert known.to_json() == OLD
+    assert known.digest().hex() == OLD_DIGEST
+    assert known.local.decay == 1
+
+
+@pytest.mark.parametrize("changed", [decayed(0.9)])
+def test_what_a_plan_says_of_the_course_comes_back_and_changes_its_digest(changed: Plan) -> None:
+    assert Plan.from_json(changed.to_json()) == changed
+    assert changed.digest() != plan().digest()
+
+
+def test_what_is_as_it_always_was_is_not_in_the_text() -> None:
+    assert not {"decay"} & set(json.loads(plan().to_json())["local"])
+
+
+def test_the_learning_rate_decays_from_round_to_round() -> None:
+    settings = replace(LOCAL, decay=0.5)
+    rates = [settings.in_round(number).learning_rate for number in (1, 2, 3)]
+    assert rates == [0.01, 0.005, 0.0025]
+    assert LOCAL.in_round(1000) == LOCAL
+
+
+@pytest.mark.parametrize("decay", [0.0, -0.5, 1.01, float("nan")])
+def test_a_decay_is_above_zero_and_at_most_one(decay: float) -> None:
+    with pytest.raises(SettingsError, match="expected a decay"):
+        replace(LOCAL, decay=decay)
+
+
+def test_a_decay_that_leaves_no_learning_rate_is_refused_with_the_plan() -> None:
+    with pytest.raises(PlanError, match="learning rate in round 50"):
+        plan(rounds=50, local=replace(LOCAL, decay=1e-12))
+
+
+def fedavg(known: Plan, rates: tuple[float, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """The confusion matrix of plain FedAvg with everybody, at these learning rates."""
+    task = known.data
+    parts = {name: split(table, known.split) for name, table in TABLES.items()}
+    sums = np.sum([local_sums(task, part.train.features) for part in parts.values()], axis=0)
+    statistics = Statistics.from_sums(task, sums)
+    parameters = initial_parameters(known.spec, known.seed)
+    for number, rate in enumerate(rates, start=1):
+        settings = LocalSettings(3, 32, rate, LARGEST_NORM_BOUND, True)
+        updates = [
+            local_update(
+                known.spec,
+                parameters,
+                encode(task, part.train.features, statistics),
+                part.train.labels,
+                settings,
+                local_seed(known.seed, number, name),
+            )
+            for name, part in parts.items()
+        ]
+        deltas, weights = [one.delta for one in updates], [one.samples for one in updates]
+        parameters = plain_fedavg_round(known.spec, parameters, deltas, weights)
+    tests = [
+        evaluate(
+            known.spec,
+            parameters,
+            encode(task, part.test.features, statistics),
+            part.test.labels,
+        )
+        for part in parts.values()
+    ]
+    return np.sum(tests, axis=0)
+
+
+def unshared(known: Plan) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    weights: Mapping[str, int] = {
+        name: len(split(table, known.split).train) for name, table in TABLES.items()
+    }
+    past = [PastRound(weights, round(LARGEST_NORM_BOUND * SCALE))] * known.rounds
+    return train_unshared(known, TABLES, list(TABLES), past)
+
+
+def test_the_training_without_sharing_decays_its_learning_rate() -> None:
+    found = unshared(decayed(0.01))
+    assert (found == fedavg(plan(), (0.01, 0.0001, 0.000001))).all()
+    assert (found != unshared(plan())).any()
+
+
+def test_the_trainings_in_one_batch_decay_their_learning_rate() -> None:
+    def moved(by: float, rounds: int) -> float:
+        known = replace(decayed(by), rounds=rounds)
+        case = Case(federation_of(known, TABLES), {}, Unbounded())
+        start = flatten(known.spec, initial_parameters(known.spec, known.seed))
+        return float(np.linalg.norm(simulate([case])[0].model - start))
+
+    first = moved(0.001, 1)
+    assert moved(0.001, 2) == pytest.approx(first, rel=0.02)
+    assert moved(1.0, 2) > 1.2 * first
