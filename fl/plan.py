@@ -16,6 +16,7 @@ from crypto.fixedpoint import check_capacity
 from fl.datasets import Partition, SplitRule, Task, get_task
 from fl.errors import PlanError, SettingsError
 from fl.networks import NetworkSpec, initial_parameters
+from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
@@ -59,7 +60,8 @@ class Plan:
     """Everything that a training's result depends on, and its parties.
 
     `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
-    to pool what they know. Without a `review` updates are summed untested. `batched` would say that
+    to pool what they know. Without a `review` updates are summed untested. `rounds` is how many
+    there are at most: a `stopping` rule may end the training earlier. `batched` would say that
     hospitals train together as one computation, as in experiments; a recorded training never does.
     Raises PlanError when the parts do not fit each other.
     """
@@ -77,6 +79,7 @@ class Plan:
     colluding: int = 1
     review: Review | None = None
     batched: bool = False
+    stopping: Stopping | None = None
 
     def __post_init__(self) -> None:
         names = [member.name for member in (*self.hospitals, *self.nodes)]
@@ -197,6 +200,8 @@ class Plan:
         fields = asdict(self)
         if self.local.decay == 1:
             del fields["local"]["decay"]
+        if self.stopping is None:
+            del fields["stopping"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -210,6 +215,8 @@ class Plan:
             if fields["review"] is not None:
                 review = dict(fields["review"])
                 fields["review"] = Review(**review | {"rule": Rule(**review["rule"])})
+            if fields.get("stopping") is not None:
+                fields["stopping"] = Stopping(**fields["stopping"])
             for group in ("hospitals", "nodes"):
                 fields[group] = tuple(Member(**member) for member in fields[group])
             return cls(**fields)

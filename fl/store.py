@@ -12,6 +12,7 @@ from typing import Protocol
 
 from contracts.records import AttemptKey
 from fl.outcome import Finding
+from fl.stopping import Reports
 
 
 class PartyStore(Protocol):
@@ -147,4 +148,8 @@ class RoundStore(Protocol):
 
     def keep_evaluation(self, key: AttemptKey, hospital: str, confusion: list[list[int]]) -> None:
         """Note a hospital's confusion matrix (truth by prediction) of the round's model."""
+        ...
+
+    def reports(self) -> Reports:
+        """What was noted of the models of finalised rounds."""
         ...

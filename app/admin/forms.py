@@ -22,6 +22,7 @@ from wtforms.validators import (
     InputRequired,
     Length,
     NumberRange,
+    Optional,
     StopValidation,
     ValidationError,
 )
@@ -77,13 +78,18 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             given["hospitals"] = tuple(given["hospitals"])
         if not given["attack"]:
             given["attack"] = given["attackers"] = None
+        for name in _PERCENT:
+            if given[name] is not None:
+                given[name] = round(given[name] / 100, 6)
         return TrainingRequest(task=self.task.name, **given)
 
 
 _REQUESTED = {
     "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
-    "review", "attack", "attackers",
+    "stop_accuracy", "patience", "review", "attack", "attackers",
 }  # fmt: skip
+# What the form asks for in percent is a share everywhere else.
+_PERCENT = ("stop_accuracy",)
 
 
 def training_form(task: Task, reviewable: bool = True) -> type[TrainingForm]:
@@ -141,6 +147,20 @@ def _course(task: Task) -> dict[str, Any]:
             defaults.rounds,
             f"1 to {MOST_ROUNDS}; at most {Review().slice_rounds} where updates are tested.",
             also=[_slices_serve],
+        ),
+        "stop_accuracy": _real(
+            "End at right answers, %",
+            1.0,
+            100.0,
+            None,
+            "Ends as soon as so many of all hospitals’ test patients are told right. Empty: never.",
+        ),
+        "patience": _whole(
+            "End without improvement, rounds",
+            1,
+            MOST_ROUNDS,
+            None,
+            "Ends after so many rounds without more right answers than before. Empty: never.",
         ),
         "local_epochs": _whole(
             "Local epochs",
@@ -216,7 +236,7 @@ def _whole(
     label: str,
     low: int,
     high: int,
-    default: int,
+    default: int | None,
     hint: str = "",
     also: Sequence[Callable[[FlaskForm, IntegerField], None]] = (),
 ) -> IntegerField:
@@ -224,22 +244,27 @@ def _whole(
     text = f"Expected a whole number, {bounds}."
     return IntegerField(
         label,
-        [InputRequired(text), _said_once(text), NumberRange(low, high, text), *also],
+        [_needed(default, text), _said_once(text), NumberRange(low, high, text), *also],
         default=default,
         description=hint or f"{bounds.capitalize()}.",
         render_kw=_WHOLE | {"type": "text"},
     )
 
 
-def _real(label: str, low: float, high: float, default: float, hint: str) -> FloatField:
-    text = f"Expected a number, {low:.5f}".rstrip("0") + f" to {high:g}."
+def _real(label: str, low: float, high: float, default: float | None, hint: str) -> FloatField:
+    text = f"Expected a number, {low:.5f}".rstrip("0").rstrip(".") + f" to {high:g}."
     return FloatField(
         label,
-        [InputRequired(text), _said_once(text), NumberRange(low, high, text)],
+        [_needed(default, text), _said_once(text), NumberRange(low, high, text)],
         default=default,
         description=hint,
         render_kw=_REAL | {"type": "text"},
     )
+
+
+def _needed(default: float | None, text: str) -> InputRequired | Optional:
+    """What has no default may be left empty, and is then not asked for."""
+    return Optional() if default is None else InputRequired(text)
 
 
 def _said_once(text: str) -> Callable[[FlaskForm, Field], None]:

@@ -133,6 +133,8 @@ def _summary(document: dict[str, Any]) -> Iterator[str]:
         )
     if document["model_sha256"]:
         yield f"Training {document['training'][:12]}, model {document['model_sha256']}"
+    if document["state"] == "finished" and document["reason"]:
+        yield f"The training was ended by its {document['reason']}."
     if document["state"] != "finished":
         yield f"The training ended early: {document['reason']}. The last model stands."
 

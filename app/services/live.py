@@ -29,8 +29,11 @@ from app.services.unopened import AWAITING, UNOPENED, awaited, told
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
+from fl.errors import FlError
 from fl.federated_training import STOPPED as STOPPED_REASON
+from fl.plan import Plan
 from fl.round import STEPS
+from fl.stopping import Stopping
 
 SILENT = "silent"
 REFUSED = "refused"
@@ -44,8 +47,9 @@ def training_view(
 
     Keys, times in UTC without a zone, seconds and milliseconds as numbers, None for not known:
 
-    training, task, network, seed, rounds_planned, started_at, ended_at, reason
-        The training; `reason` says why it ended early.
+    training, task, network, seed, rounds_planned, stopping, started_at, ended_at, reason
+        The training; `stopping` says when it may end before its last round, or is ""; `reason` says
+        why it did.
     state
         awaiting (an approval by hand), running, silent (its worker does not answer), finished,
         failed, stopped or refused (before it began); `over` tells whether it is one of the last
@@ -151,6 +155,7 @@ def _training(
         "network": row.network,
         "seed": row.seed,
         "rounds_planned": row.rounds,
+        "stopping": stopping.words if (stopping := _stopping(row)) else "",
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "reason": row.reason,
@@ -180,6 +185,14 @@ def _training(
         "flagged": _flagged(rounds),
         **_simulation(row, rounds),
     }
+
+
+def _stopping(row: TrainingRow) -> Stopping | None:
+    """The plan's rule; None where the plan is unreadable, which the verification reports."""
+    try:
+        return Plan.from_json(row.plan).stopping
+    except FlError:
+        return None
 
 
 def _find_round(finalised: Sequence[View], number: int) -> View | None:
@@ -227,6 +240,8 @@ def _notice(state: str, row: TrainingRow, job: JobRow | None) -> str:
         return "The worker does not answer. Nothing is lost: the training resumes once it is back."
     if state == RUNNING and job and job.stop_requested:
         return "Stopping: the step under way is finished first."
+    if state == "finished" and row.reason:
+        return f"Ended before its last round by its {row.reason}."
     if state == "finished" and job and job.stop_requested:
         return "A stop was asked for while the last round was being finished: so it finished."
     if job and job.resumed_at:

@@ -32,6 +32,7 @@ from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
 from fl.plan import Plan, Review
 from fl.round import Watcher
+from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
@@ -221,6 +222,7 @@ class Trainings:
             threshold=settings.threshold,
             colluding=max(Plan.colluding, policy.fewest_accepted - 2),
             review=_review(request),
+            stopping=_stopping(request),
         )
 
     def _note_opened(self, identifier: str) -> None:
@@ -290,6 +292,12 @@ def _review(request: TrainingRequest) -> Review | None:
         return Review()
     numerator, _, denominator = request.fraction.partition("/")
     return Review(rule=Rule(numerator=int(numerator), denominator=int(denominator)))
+
+
+def _stopping(request: TrainingRequest) -> Stopping | None:
+    if request.stop_accuracy is None and request.patience is None:
+        return None
+    return Stopping(request.stop_accuracy, request.patience)
 
 
 def _partition(default: Partition, request: TrainingRequest) -> Partition:

@@ -402,6 +402,18 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         help="what each round multiplies the learning rate by (default: 1)",
     )
     group.add_argument(
+        "--stop-accuracy",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="end once this share of all test rows is answered right, such as 0.85",
+    )
+    group.add_argument(
+        "--patience",
+        type=option_values.whole(1, 1000),
+        metavar="N",
+        help="end after so many rounds without a better accuracy",
+    )
+    group.add_argument(
         "--seed",
         type=option_values.whole(0, 2**63 - 1),
         metavar="N",

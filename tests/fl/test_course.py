@@ -15,9 +15,10 @@ from fl.datasets import Partition, SplitRule, Statistics, encode, get_task, loca
 from fl.errors import PlanError, SettingsError
 from fl.experiments.plain import federation_of
 from fl.experiments.simulation import Case, Unbounded, simulate
-from fl.experiments.unshared import PastRound, train_unshared
+from fl.experiments.unshared import Confusion, PastRound, train_unshared
 from fl.networks import flatten, initial_parameters
 from fl.plan import LARGEST_NORM_BOUND, Member, Plan, Review
+from fl.stopping import Stopping, accuracies
 from fl.strategies import plain_fedavg_round
 from fl.training import LocalSettings, evaluate, local_seed, local_update
 
@@ -53,16 +54,26 @@ def test_a_plan_of_an_older_version_keeps_its_text_and_its_digest() -> None:
     assert known.to_json() == OLD
     assert known.digest().hex() == OLD_DIGEST
     assert known.local.decay == 1
+    assert known.stopping is None
 
 
-@pytest.mark.parametrize("changed", [decayed(0.9)])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        decayed(0.9),
+        plan(stopping=Stopping(accuracy=0.8)),
+        plan(stopping=Stopping(accuracy=0.8, patience=2)),
+    ],
+)
 def test_what_a_plan_says_of_the_course_comes_back_and_changes_its_digest(changed: Plan) -> None:
     assert Plan.from_json(changed.to_json()) == changed
     assert changed.digest() != plan().digest()
 
 
 def test_what_is_as_it_always_was_is_not_in_the_text() -> None:
-    assert not {"decay"} & set(json.loads(plan().to_json())["local"])
+    fields = json.loads(plan().to_json())
+    assert "decay" not in fields["local"]
+    assert "stopping" not in fields
 
 
 def test_the_learning_rate_decays_from_round_to_round() -> None:
@@ -83,7 +94,9 @@ def test_a_decay_that_leaves_no_learning_rate_is_refused_with_the_plan() -> None
         plan(rounds=50, local=replace(LOCAL, decay=1e-12))
 
 
-def fedavg(known: Plan, rates: tuple[float, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def fedavg(
+    known: Plan, rates: tuple[float, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """The confusion matrix of plain FedAvg with everybody, at these learning rates."""
     task = known.data
     parts = {name: split(table, known.split) for name, table in TABLES.items()}
@@ -117,7 +130,7 @@ def fedavg(known: Plan, rates: tuple[float, ...]) -> np.ndarray[tuple[int, ...],
     return np.sum(tests, axis=0)
 
 
-def unshared(known: Plan) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def unshared(known: Plan) -> Confusion:
     weights: Mapping[str, int] = {
         name: len(split(table, known.split).train) for name, table in TABLES.items()
     }
@@ -141,3 +154,49 @@ def test_the_trainings_in_one_batch_decay_their_learning_rate() -> None:
     first = moved(0.001, 1)
     assert moved(0.001, 2) == pytest.approx(first, rel=0.02)
     assert moved(1.0, 2) > 1.2 * first
+
+
+@pytest.mark.parametrize(
+    ("rule", "seen", "ends"),
+    [
+        (Stopping(accuracy=0.8), [0.79], False),
+        (Stopping(accuracy=0.8), [0.79, 0.8], True),
+        # The last round counts: a model that was better once is not the one that stands.
+        (Stopping(accuracy=0.8), [0.81, 0.7], False),
+        (Stopping(patience=2), [0.7, 0.6], False),
+        (Stopping(patience=2), [0.7, 0.6, 0.7], True),
+        (Stopping(patience=2), [0.7, 0.6, 0.71, 0.7], False),
+        (Stopping(patience=1), [0.7], False),
+        (Stopping(patience=1), [0.7, None], True),
+        (Stopping(patience=1), [None, None], False),
+        (Stopping(accuracy=0.9, patience=1), [0.7, 0.7], True),
+        (Stopping(accuracy=0.9, patience=1), [], False),
+    ],
+)
+def test_a_training_ends_by_its_rule(rule: Stopping, seen: list[float | None], ends: bool) -> None:
+    assert bool(rule.reason(seen)) == ends
+
+
+def test_the_reason_names_the_round_and_the_figures() -> None:
+    rule = Stopping(accuracy=0.8, patience=2)
+    assert rule.reason([0.5, 0.81234]) == (
+        "stopping rule: after round 2 the accuracy is 0.8123, 0.8 was to be reached"
+    )
+    assert rule.reason([0.5, 0.61, 0.61, 0.6]) == (
+        "stopping rule: for 2 rounds no accuracy was better than the 0.6100 of round 2"
+    )
+
+
+def test_an_accuracy_is_over_the_rows_of_all_hospitals_that_reported() -> None:
+    reports = {1: [[[9, 1], [0, 0]], [[0, 0], [20, 10]]], 3: [[[0, 0], [0, 0]]]}
+    assert accuracies(reports, 3) == [19 / 40, None, None]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "patience"), [(None, None), (0.0, None), (1.1, 3), (None, 0), (float("nan"), 1)]
+)
+def test_a_rule_that_says_nothing_sensible_is_refused(
+    accuracy: float | None, patience: int | None
+) -> None:
+    with pytest.raises(SettingsError, match="expected a"):
+        Stopping(accuracy, patience)

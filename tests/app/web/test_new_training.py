@@ -93,6 +93,21 @@ def test_without_an_attack_there_are_no_attackers(site: Site) -> None:
     assert (request.attack, request.attackers) == (None, None)
 
 
+def test_a_stopping_rule_is_asked_for_as_the_form_says(site: Site) -> None:
+    request = asked(site, stop_accuracy="84.1", patience="3")
+    assert (request.stop_accuracy, request.patience) == (0.841, 3)
+
+
+def test_an_empty_stopping_rule_is_none(site: Site) -> None:
+    answer = site.browser("administrator").send(
+        "/admin/trainings/new/heart", HEART | {"stop_accuracy": "", "patience": " "}
+    )
+    assert answer.status_code == 303
+    (job,) = site.services.jobs.queue()
+    request = TrainingRequest.from_json(job.request)
+    assert (request.stop_accuracy, request.patience) == (None, None)
+
+
 def test_form_tells_what_each_attack_does(site: Site) -> None:
     page = site.browser("administrator").get("/admin/trainings/new/heart").text
     for attack in ATTACKS.values():
@@ -128,6 +143,8 @@ def test_installation_that_cannot_test_says_so(site: Site) -> None:
         ({"rounds": "ten"}, "Expected a whole number"),
         ({"learning_rate": "nan"}, "Expected a number"),
         ({"decay": "0.49"}, "Expected a number, 0.5 to 1."),
+        ({"stop_accuracy": "101"}, "Expected a number, 1 to 100."),
+        ({"patience": "0"}, "Expected a whole number, 1 to 1000."),
         ({"seed": "-1"}, "Expected a whole number, from 0."),
         ({"seed": str(2**63)}, "Expected a whole number, from 0."),
     ],
@@ -151,6 +168,7 @@ def test_wrong_values_are_named_and_the_others_kept(
         ("learning_rate", "", "Expected a number, 0.00001 to 1."),
         ("alpha", "1,5", "Expected a number, "),
         ("rounds", "ten", "Expected a whole number, 1 to 1000."),
+        ("patience", "two", "Expected a whole number, 1 to 1000."),
         ("hospitals", "2.5", "Expected a whole number, "),
         ("seed", "0x", "Expected a whole number, from 0."),
     ],
