@@ -76,11 +76,14 @@ class Hospital(Party):
         """Check the model that came ([model, statistics]), train, keep the encoded update.
 
         Answers [samples]. In round 0 the update is the vector of column sums, in the donation the
-        donated rows. Raises StepRefused when the model or the statistics are not the ledger's,
-        there is no row to donate or no consent, RangeError or NonFiniteError when the update holds
-        NaN, infinity or a value beyond the bound: it then never leaves.
+        donated rows. Raises StepRefused when it was not drawn for the round, the model or the
+        statistics are not the ledger's, there is no row to donate or no consent, RangeError or
+        NonFiniteError when the update holds NaN, infinity or a value beyond the bound: it then
+        never leaves.
         """
         self._consent()
+        if self.name not in self._drawn(key):
+            raise StepRefused(f"{self.name} was not drawn for this round")
         model, statistics = unpack(message, bytes, bytes)
         self._check_handed(key, model, statistics)
         self.store.remember(
@@ -139,6 +142,9 @@ class Hospital(Party):
             raise StepRefused(f"{self.name} dealt nothing in this attempt")
         seed, _ = unpack(stored, bytes, bytes)
         return self._deal(key, self._kept_update(key), seed)
+
+    def _drawn(self, key: AttemptKey) -> tuple[str, ...]:
+        return tuple(hospital.name for hospital in self.plan.drawn(key.round))
 
     def _check_handed(self, key: AttemptKey, model: bytes, statistics: bytes) -> None:
         if result_digest(model) != self.ledger.attempt(key).model_in:
@@ -205,8 +211,8 @@ class Hospital(Party):
         return Scene(
             spec=self.plan.spec,
             hospital=self.name,
-            attackers=self._part.attackers,
-            hospitals=len(self.plan.hospitals),
+            attackers=tuple(n for n in self._part.attackers if n in self._drawn(key)),
+            hospitals=len(self._drawn(key)),
             round=key.round % DONATION,
             seed=self.plan.seed,
             norm_bound=settings.norm_bound,
@@ -219,9 +225,10 @@ class Hospital(Party):
     ) -> dict[str, NDArray[np.float64]]:
         """What the honest hospitals send in this round, worked out from their rows."""
         updates = {}
-        for name, table in self._part.tables.items():
-            if name not in self._part.attackers:
-                rows = self._inputs(split(table, self.plan.split).train, statistics)
+        for name in self._drawn(key):
+            if name in self._part.tables and name not in self._part.attackers:
+                train = split(self._part.tables[name], self.plan.split).train
+                rows = self._inputs(train, statistics)
                 seed = local_seed(self.plan.seed, key.round, name)
                 update = local_update(self.plan.spec, parameters, *rows, settings, seed)
                 updates[name] = update.delta

@@ -16,6 +16,7 @@ from crypto.fixedpoint import check_capacity
 from fl.datasets import Partition, SplitRule, Task, get_task
 from fl.errors import PlanError, SettingsError
 from fl.networks import NetworkSpec, initial_parameters
+from fl.sampling import drawn
 from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
@@ -61,7 +62,8 @@ class Plan:
 
     `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
     to pool what they know. Without a `review` updates are summed untested. `rounds` is how many
-    there are at most: a `stopping` rule may end the training earlier. `batched` would say that
+    there are at most: a `stopping` rule may end the training earlier. With `sampled` so many
+    hospitals are drawn for each round of updates (see `fl.sampling`). `batched` would say that
     hospitals train together as one computation, as in experiments; a recorded training never does.
     Raises PlanError when the parts do not fit each other.
     """
@@ -80,6 +82,7 @@ class Plan:
     review: Review | None = None
     batched: bool = False
     stopping: Stopping | None = None
+    sampled: int | None = None
 
     def __post_init__(self) -> None:
         names = [member.name for member in (*self.hospitals, *self.nodes)]
@@ -90,6 +93,8 @@ class Plan:
                 f"expected at least {self.least_accepted} hospitals, got {len(self.hospitals)}: "
                 "a sum of fewer would show a hospital the update of another"
             )
+        if self.sampled is not None:
+            self._check_sampled(self.sampled)
         if len(self.nodes) < 2 * self.threshold + 1:
             raise PlanError(f"expected at least {2 * self.threshold + 1} nodes, got {len(names)}")
         if self.batched:
@@ -104,6 +109,13 @@ class Plan:
         check_capacity([MAX_SAMPLES] * len(self.hospitals), LARGEST_NORM_BOUND)
         if self.review is not None:
             self._check_review(self.review)
+
+    def _check_sampled(self, sampled: int) -> None:
+        if not self.least_accepted <= sampled <= len(self.hospitals):
+            raise PlanError(
+                f"expected {self.least_accepted} to {len(self.hospitals)} hospitals to be drawn "
+                f"for a round, got {sampled}"
+            )
 
     def _check_decay(self) -> None:
         try:
@@ -176,6 +188,12 @@ class Plan:
         """Each node's point on the sharing polynomials, by name."""
         return {node.name: index + 1 for index, node in enumerate(self.nodes)}
 
+    def drawn(self, round_number: int) -> tuple[Member, ...]:
+        """The hospitals that take part in a round: all of them, unless the plan samples."""
+        names = [hospital.name for hospital in self.hospitals]
+        chosen = drawn(self.seed, round_number, names, self.sampled)
+        return tuple(hospital for hospital in self.hospitals if hospital.name in chosen)
+
     def hospital(self, name: str) -> Member:
         """The hospital of that name. Raises PlanError."""
         return _find(self.hospitals, "name", name)
@@ -200,8 +218,9 @@ class Plan:
         fields = asdict(self)
         if self.local.decay == 1:
             del fields["local"]["decay"]
-        if self.stopping is None:
-            del fields["stopping"]
+        for name in ("stopping", "sampled"):
+            if fields[name] is None:
+                del fields[name]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod

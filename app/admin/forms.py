@@ -86,10 +86,10 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 _REQUESTED = {
     "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
-    "stop_accuracy", "patience", "review", "attack", "attackers",
+    "share", "stop_accuracy", "patience", "review", "attack", "attackers",
 }  # fmt: skip
 # What the form asks for in percent is a share everywhere else.
-_PERCENT = ("stop_accuracy",)
+_PERCENT = ("share", "stop_accuracy")
 
 
 def training_form(task: Task, reviewable: bool = True) -> type[TrainingForm]:
@@ -147,6 +147,13 @@ def _course(task: Task) -> dict[str, Any]:
             defaults.rounds,
             f"1 to {MOST_ROUNDS}; at most {Review().slice_rounds} where updates are tested.",
             also=[_slices_serve],
+        ),
+        "share": _real(
+            "Hospitals in a round, %",
+            1.0,
+            100.0,
+            100.0,
+            "So many are drawn by the seed for each round, at least 3; with 3, none may fail.",
         ),
         "stop_accuracy": _real(
             "End at right answers, %",

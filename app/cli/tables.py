@@ -58,6 +58,8 @@ def _hospital_table(rounds: list[dict[str, Any]]) -> Table:
                 _short(hospital["transaction"]),
             )
             first = ""
+        for name in one["not_drawn"]:
+            table.add_row("", name, "-", "not drawn", "-", "-", "-")
     return table
 
 

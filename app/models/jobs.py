@@ -37,7 +37,7 @@ class JobRow(Base):
 
 
 class PartyProgressRow(Base):
-    """The step that a party is at. `state` is working, done or failed; one row a party."""
+    """The step that a party is at; one row a party. `app.services.progress` has the states."""
 
     __tablename__ = "party_progress"
     __table_args__ = (UniqueConstraint("training_id", "party"),)

@@ -20,6 +20,7 @@ from app.services.round_names import STATISTICS, in_order, is_update, round_titl
 from app.services.round_view import (
     View,
     failed_attempt,
+    find_plan,
     poisoning,
     round_view,
     tally_by_hospital,
@@ -29,11 +30,8 @@ from app.services.unopened import AWAITING, UNOPENED, awaited, told
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
-from fl.errors import FlError
 from fl.federated_training import STOPPED as STOPPED_REASON
-from fl.plan import Plan
 from fl.round import STEPS
-from fl.stopping import Stopping
 
 SILENT = "silent"
 REFUSED = "refused"
@@ -60,6 +58,8 @@ def training_view(
         Where it is now, or was last, and what that round is called; None before the first attempt.
     accuracy, balanced_accuracy, plain_accuracy, model_sha256
         What came out of it.
+    sampled
+        How many hospitals are drawn for each round; None where all take part.
     reviews, nodes, fewest_rows
         Whether updates are tested before they count; then how many nodes could sign a set, and of
         how many rows of a class on a class counts; else None.
@@ -146,7 +146,8 @@ def _training(
     state = _state(row, job, moment)
     attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
     measure = Measure.find(row.plan)
-    finalised = [round_view(one, measure) for one in attempts if one.state == FINALISED]
+    plan = find_plan(row)
+    finalised = [round_view(one, measure, plan) for one in attempts if one.state == FINALISED]
     rounds = [one for one in finalised if is_update(one["round"])]
     last = attempts[-1] if attempts else None
     return {
@@ -155,7 +156,8 @@ def _training(
         "network": row.network,
         "seed": row.seed,
         "rounds_planned": row.rounds,
-        "stopping": stopping.words if (stopping := _stopping(row)) else "",
+        "stopping": plan.stopping.words if plan and plan.stopping else "",
+        "sampled": plan.sampled if plan else None,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "reason": row.reason,
@@ -185,14 +187,6 @@ def _training(
         "flagged": _flagged(rounds),
         **_simulation(row, rounds),
     }
-
-
-def _stopping(row: TrainingRow) -> Stopping | None:
-    """The plan's rule; None where the plan is unreadable, which the verification reports."""
-    try:
-        return Plan.from_json(row.plan).stopping
-    except FlError:
-        return None
 
 
 def _find_round(finalised: Sequence[View], number: int) -> View | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from fractions import Fraction
+from math import ceil
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -201,6 +203,7 @@ class Trainings:
         defaults = task.defaults
         settings = self._federation.settings
         rounds = request.rounds or defaults.rounds
+        colluding = max(Plan.colluding, policy.fewest_accepted - 2)
         _check_policy(policy, task.name, len(names), settings.nodes, rounds)
         return Plan(
             task=task.name,
@@ -220,9 +223,10 @@ class Trainings:
             hospitals=self._federation.enrol(names, HOSPITAL),
             nodes=self._federation.enrol(self._federation.node_names(), NODE),
             threshold=settings.threshold,
-            colluding=max(Plan.colluding, policy.fewest_accepted - 2),
+            colluding=colluding,
             review=_review(request),
             stopping=_stopping(request),
+            sampled=_sampled(request.share, len(names), colluding, policy),
         )
 
     def _note_opened(self, identifier: str) -> None:
@@ -292,6 +296,21 @@ def _review(request: TrainingRequest) -> Review | None:
         return Review()
     numerator, _, denominator = request.fraction.partition("/")
     return Review(rule=Rule(numerator=int(numerator), denominator=int(denominator)))
+
+
+def _sampled(share: float | None, hospitals: int, colluding: int, policy: Policy) -> int | None:
+    """How many hospitals a round draws: the share, rounded up, and no fewer than a sum needs.
+
+    None for all of them.
+    """
+    if share is None:
+        return None
+    if not 0 < share <= 1:
+        raise RequestError(f"expected a share of hospitals above 0, at most 1, got {share}")
+    # As the number is written: 0.7 of ten hospitals are seven, whatever floats make of it.
+    asked = ceil(Fraction(str(share)) * hospitals)
+    count = max(asked, colluding + 2, policy.fewest_accepted, policy.fewest_hospitals, 3)
+    return count if count < hospitals else None
 
 
 def _stopping(request: TrainingRequest) -> Stopping | None:

@@ -402,6 +402,12 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         help="what each round multiplies the learning rate by (default: 1)",
     )
     group.add_argument(
+        "--share",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="of the hospitals, how many are drawn for each round, at least 3 (default: 1, all)",
+    )
+    group.add_argument(
         "--stop-accuracy",
         type=option_values.real(1.0),
         metavar="X",

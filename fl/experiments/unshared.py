@@ -59,8 +59,10 @@ class _Replay:
         return local_update(self.plan.spec, parameters, *rows, settings, seed).delta
 
     def _scene(self, name: str, number: int, parameters: Parameters, bound: float) -> Scene:
+        drawn = [hospital.name for hospital in self.plan.drawn(number)]
+
         def honest() -> dict[str, Vector]:
-            others = [n for n in self.rows if n not in self.behaviours]
+            others = [n for n in drawn if n not in self.behaviours]
             return {
                 n: clip(self._trained(n, number, parameters, self.rows[n]), bound) for n in others
             }
@@ -68,8 +70,8 @@ class _Replay:
         return Scene(
             spec=self.plan.spec,
             hospital=name,
-            attackers=tuple(n for n in self.rows if n in self.behaviours),
-            hospitals=len(self.rows),
+            attackers=tuple(n for n in drawn if n in self.behaviours),
+            hospitals=len(drawn),
             round=number,
             seed=self.plan.seed,
             norm_bound=bound,

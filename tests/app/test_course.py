@@ -78,7 +78,26 @@ def test_only_the_reason_that_the_evaluations_give_counts_as_finished(
         assert not has_finished(replace(plan, stopping=None), record, attempts)
 
 
-@pytest.mark.usefixtures("ended")
+@pytest.fixture(scope="module")
+def sampled(federation: Federation) -> str:
+    """A training of two rounds, each with three of the four hospitals."""
+    return run(federation, rounds=2, share=0.5)
+
+
+def test_who_was_not_drawn_is_told_and_not_named(federation: Federation, sampled: str) -> None:
+    plan = Trainings(federation).plan_of(sampled)
+    assert plan.sampled == 3
+    document = training_document(federation.database, sampled)
+    for one in (document["statistics"], *document["rounds"]):
+        names = {hospital.name for hospital in plan.drawn(one["round"])}
+        assert {hospital["name"] for hospital in one["hospitals"]} == names
+        assert set(one["not_drawn"]) == {h.name for h in plan.hospitals} - names
+        assert one["faults"] == []
+    assert [len(one["not_drawn"]) for one in document["rounds"]] == [1, 1]
+    assert abs(document["accuracy"] - document["plain_accuracy"]) < 0.02
+
+
+@pytest.mark.usefixtures("ended", "sampled")
 def test_verify_finds_nothing_wrong_with_them(federation: Federation) -> None:
     assert not Verification(federation).run().differences
 

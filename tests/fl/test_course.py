@@ -5,22 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
+import cbor2
 import numpy as np
 import pytest
 
+from contracts.records import DONATION
 from crypto.fixedpoint import SCALE
 from fl.datasets import Partition, SplitRule, Statistics, encode, get_task, local_sums, split
 from fl.errors import PlanError, SettingsError
+from fl.experiments import simulation
 from fl.experiments.plain import federation_of
+from fl.experiments.plaintext_review import Review as InTheClear
+from fl.experiments.plaintext_review import judge_updates
+from fl.experiments.poisoning import measure
 from fl.experiments.simulation import Case, Unbounded, simulate
 from fl.experiments.unshared import Confusion, PastRound, train_unshared
 from fl.networks import flatten, initial_parameters
 from fl.plan import LARGEST_NORM_BOUND, Member, Plan, Review
+from fl.sampling import drawn
 from fl.stopping import Stopping, accuracies
 from fl.strategies import plain_fedavg_round
-from fl.training import LocalSettings, evaluate, local_seed, local_update
+from fl.training import LocalSettings, accuracy, evaluate, local_seed, local_update
+from fl.verdict import Judgement
 
 LOCAL = LocalSettings(3, 32, 0.01, 1.5, True)
 TABLES = get_task("heart").load()
@@ -54,7 +63,7 @@ def test_a_plan_of_an_older_version_keeps_its_text_and_its_digest() -> None:
     assert known.to_json() == OLD
     assert known.digest().hex() == OLD_DIGEST
     assert known.local.decay == 1
-    assert known.stopping is None
+    assert known.stopping is known.sampled is None
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,7 @@ def test_a_plan_of_an_older_version_keeps_its_text_and_its_digest() -> None:
         decayed(0.9),
         plan(stopping=Stopping(accuracy=0.8)),
         plan(stopping=Stopping(accuracy=0.8, patience=2)),
+        plan(sampled=3),
     ],
 )
 def test_what_a_plan_says_of_the_course_comes_back_and_changes_its_digest(changed: Plan) -> None:
@@ -73,7 +83,7 @@ def test_what_a_plan_says_of_the_course_comes_back_and_changes_its_digest(change
 def test_what_is_as_it_always_was_is_not_in_the_text() -> None:
     fields = json.loads(plan().to_json())
     assert "decay" not in fields["local"]
-    assert "stopping" not in fields
+    assert not {"stopping", "sampled"} & set(fields)
 
 
 def test_the_learning_rate_decays_from_round_to_round() -> None:
@@ -97,7 +107,7 @@ def test_a_decay_that_leaves_no_learning_rate_is_refused_with_the_plan() -> None
 def fedavg(
     known: Plan, rates: tuple[float, ...]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """The confusion matrix of plain FedAvg with everybody, at these learning rates."""
+    """The confusion matrix of plain FedAvg with all that are drawn, at these learning rates."""
     task = known.data
     parts = {name: split(table, known.split) for name, table in TABLES.items()}
     sums = np.sum([local_sums(task, part.train.features) for part in parts.values()], axis=0)
@@ -105,6 +115,7 @@ def fedavg(
     parameters = initial_parameters(known.spec, known.seed)
     for number, rate in enumerate(rates, start=1):
         settings = LocalSettings(3, 32, rate, LARGEST_NORM_BOUND, True)
+        mine = {hospital.name: parts[hospital.name] for hospital in known.drawn(number)}
         updates = [
             local_update(
                 known.spec,
@@ -114,7 +125,7 @@ def fedavg(
                 settings,
                 local_seed(known.seed, number, name),
             )
-            for name, part in parts.items()
+            for name, part in mine.items()
         ]
         deltas, weights = [one.delta for one in updates], [one.samples for one in updates]
         parameters = plain_fedavg_round(known.spec, parameters, deltas, weights)
@@ -200,3 +211,59 @@ def test_a_rule_that_says_nothing_sensible_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match="expected a"):
         Stopping(accuracy, patience)
+
+
+def test_a_draw_is_the_smallest_digests_of_a_round() -> None:
+    names = tuple(f"Hospital {i}" for i in range(8))
+    for number in (1, 2, 77):
+        digests = {
+            name: sha256(cbor2.dumps(["consilium/draw/v1", 11, number, name])).digest()
+            for name in names
+        }
+        smallest = sorted(names, key=digests.__getitem__)[:5]
+        assert drawn(11, number, names, 5) == tuple(n for n in names if n in smallest)
+        # Whoever is listed first has no better chance.
+        assert set(drawn(11, number, names[::-1], 5)) == set(smallest)
+    assert len({drawn(11, number, names, 5) for number in range(1, 30)}) > 10
+    assert drawn(11, 1, names, 5) != drawn(12, 1, names, 5)
+
+
+def test_everybody_is_in_the_statistics_the_donation_and_where_nobody_is_drawn() -> None:
+    sampling = plan(sampled=3)
+    assert sampling.drawn(0) == sampling.drawn(DONATION) == sampling.hospitals
+    assert plan().drawn(1) == plan().hospitals
+    assert len(sampling.drawn(1)) == 3
+
+
+@pytest.mark.parametrize("sampled", [2, 5])
+def test_no_fewer_are_drawn_than_a_sum_needs_and_no_more_than_there_are(sampled: int) -> None:
+    with pytest.raises(PlanError, match="expected 3 to 4 hospitals to be drawn"):
+        plan(sampled=sampled)
+
+
+def test_the_trainings_in_one_batch_draw_the_same_hospitals() -> None:
+    known = plan(sampled=3)
+    (outcome,) = simulate([Case(federation_of(known, TABLES), {}, Unbounded())])
+    for number, result in enumerate(outcome.rounds, start=1):
+        assert result.sent == {hospital.name for hospital in known.drawn(number)}
+    confusion = fedavg(known, (0.01, 0.01, 0.01))
+    assert measure(outcome).accuracy == pytest.approx(accuracy(confusion), abs=0.01)
+
+
+def test_the_review_in_the_clear_knows_whose_updates_were_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[list[int]] = []
+
+    def judged(*given: object) -> Judgement:
+        seen.append(list(given[3]))  # type: ignore[call-overload]
+        return judge_updates(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(simulation, "judge_updates", judged)
+    known = plan(sampled=3)
+    names = [hospital.name for hospital in known.hospitals]
+    (outcome,) = simulate([Case(federation_of(known, TABLES), {}, InTheClear())])
+    expected = [[names.index(h.name) for h in known.drawn(number)] for number in (1, 2, 3)]
+    assert seen == expected
+    assert expected != [[0, 1, 2]] * 3
+    assert all(one.accepted <= one.sent for one in outcome.rounds)

@@ -18,6 +18,7 @@ HEART = {
     "local_epochs": "2",
     "learning_rate": "0.01",
     "decay": "0.9",
+    "share": "75",
     "seed": "11",
     "review": "y",
     "attack": "",
@@ -31,6 +32,7 @@ DIABETES = {
     "local_epochs": "1",
     "learning_rate": "0.001",
     "decay": "1",
+    "share": "100",
     "seed": "7",
     "review": "y",
     "attack": "",
@@ -50,6 +52,7 @@ def test_heart_is_asked_for_as_the_form_says(site: Site) -> None:
         local_epochs=2,
         learning_rate=0.01,
         decay=0.9,
+        share=0.75,
         seed=11,
     )
     assert job.requested_by == site.row("administrator").id
@@ -67,6 +70,7 @@ def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
         local_epochs=1,
         learning_rate=0.001,
         decay=1.0,
+        share=1.0,
         seed=7,
     )
 
