@@ -30,10 +30,9 @@ from wtforms.validators import (
 from app.services.requests import DEFAULT_SEED, TrainingRequest
 from app.services.roles import WORDS
 from fl.attacks import ATTACKS
-from fl.datasets import Task
+from fl.datasets import SplitRule, Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
 from fl.plan import Review
-from fl.training import LocalSettings
 
 # A sum of fewer updates would show a hospital the update of another (fl.plan.Plan).
 LEAST_HOSPITALS = 3
@@ -42,6 +41,15 @@ MOST_SEED = 2**63 - 1
 # The smallest with which a thousand rounds still have a learning rate that a float64 can hold.
 SMALLEST_DECAY = 0.5
 MOST_REASON = 500
+MOST_DONATED = 256
+# The verification rule by its fraction (fl.verdict.Rule), in words.
+USUAL_FRACTION = "1/2"
+FRACTIONS = {
+    "1/4": "A quarter of the lead: lenient, for hospitals that differ much",
+    USUAL_FRACTION: "Half of the lead: the usual rule",
+    "3/4": "Three quarters of the lead: strict",
+    "1/1": "The whole lead: as good as the reference",
+}
 
 _WHOLE = {"inputmode": "numeric", "autocomplete": "off"}
 _REAL = {"inputmode": "decimal", "autocomplete": "off"}
@@ -86,20 +94,25 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 _REQUESTED = {
     "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
-    "share", "stop_accuracy", "patience", "review", "attack", "attackers",
+    "share", "stop_accuracy", "patience", "review", "fraction", "donated_rows", "attack",
+    "attackers",
 }  # fmt: skip
 # What the form asks for in percent is a share everywhere else.
 _PERCENT = ("share", "stop_accuracy")
 
 
-def training_form(task: Task, reviewable: bool = True) -> type[TrainingForm]:
+def training_form(
+    task: Task, reviewable: bool = True, fraction: str | None = None
+) -> type[TrainingForm]:
     """The form for a training of `task`, filled in with its defaults.
 
-    `reviewable`: whether the installation's nodes can test updates.
+    `reviewable`: whether the installation's nodes can test updates; `fraction`: one that can be
+    chosen beside the usual ones.
     """
+    fraction = fraction or USUAL_FRACTION
     fields = {"task": task}
     fields |= _by_name(task) if task.hospitals else _by_number(task)
-    fields |= _course(task) | _review(reviewable) | _attack()
+    fields |= _course(task) | _review(reviewable, fraction) | _attack()
     return type("TrainingFormOfTask", (TrainingForm,), fields)
 
 
@@ -152,7 +165,7 @@ def _course(task: Task) -> dict[str, Any]:
             "Hospitals in a round, %",
             1.0,
             100.0,
-            100.0,
+            100,
             "So many are drawn by the seed for each round, at least 3; with 3, none may fail.",
         ),
         "stop_accuracy": _real(
@@ -183,7 +196,7 @@ def _course(task: Task) -> dict[str, Any]:
             "Learning rate, decay",
             SMALLEST_DECAY,
             1.0,
-            LocalSettings.decay,
+            1,
             "What each round multiplies the learning rate by; 1 leaves it as it is.",
         ),
         "seed": _whole(
@@ -201,7 +214,7 @@ def _slices_serve(form: FlaskForm, field: IntegerField) -> None:
         )
 
 
-def _review(reviewable: bool) -> dict[str, Any]:
+def _review(reviewable: bool, fraction: str) -> dict[str, Any]:
     def can_review(_: FlaskForm, field: BooleanField) -> None:
         if field.data and not reviewable:
             raise ValidationError("This installation’s nodes cannot test updates: leave it off.")
@@ -213,7 +226,24 @@ def _review(reviewable: bool) -> dict[str, Any]:
     if not reviewable:
         hint = "Not possible here: it needs CONSILIUM_THRESHOLD 1 and at least 3 nodes."
     label = "Test every update before it counts"
-    return {"review": BooleanField(label, [can_review], default=reviewable, description=hint)}
+    listed = FRACTIONS | ({} if fraction in FRACTIONS else {fraction: f"{fraction} of the lead"})
+    return {
+        "review": BooleanField(label, [can_review], default=reviewable, description=hint),
+        "fraction": SelectField(
+            "How good a model must be",
+            choices=[SelectChoice(value, word) for value, word in listed.items()],
+            default=USUAL_FRACTION,
+            description="Of the reference’s lead over guessing; the reference is the better of the "
+            "hospitals’ median and the model before.",
+        ),
+        "donated_rows": _whole(
+            "Rows that a hospital donates, of each class",
+            1,
+            MOST_DONATED,
+            SplitRule.donated_rows,
+            "At most so many, and a fifth of its own. With more, a verdict is surer and slower.",
+        ),
+    }
 
 
 def _attack() -> dict[str, Any]:

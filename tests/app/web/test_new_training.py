@@ -21,6 +21,8 @@ HEART = {
     "share": "75",
     "seed": "11",
     "review": "y",
+    "fraction": "1/2",
+    "donated_rows": "16",
     "attack": "",
     "attackers": "1",
 }
@@ -35,6 +37,8 @@ DIABETES = {
     "share": "100",
     "seed": "7",
     "review": "y",
+    "fraction": "1/2",
+    "donated_rows": "16",
     "attack": "",
     "attackers": "1",
 }
@@ -54,6 +58,8 @@ def test_heart_is_asked_for_as_the_form_says(site: Site) -> None:
         decay=0.9,
         share=0.75,
         seed=11,
+        fraction="1/2",
+        donated_rows=16,
     )
     assert job.requested_by == site.row("administrator").id
 
@@ -72,6 +78,8 @@ def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
         decay=1.0,
         share=1.0,
         seed=7,
+        fraction="1/2",
+        donated_rows=16,
     )
 
 
@@ -85,6 +93,11 @@ def asked(site: Site, **more: str) -> TrainingRequest:
 
 def test_updates_are_tested_unless_that_is_switched_off(site: Site) -> None:
     assert not asked(site, review="").review
+
+
+def test_the_verification_rule_is_asked_for_as_the_form_says(site: Site) -> None:
+    request = asked(site, fraction="3/4", donated_rows="8")
+    assert (request.fraction, request.donated_rows) == ("3/4", 8)
 
 
 def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
@@ -140,6 +153,8 @@ def test_installation_that_cannot_test_says_so(site: Site) -> None:
         ({"rounds": "51"}, "At most 50 rounds when updates are tested"),
         ({"attack": "label-flip", "attackers": "4"}, "as many as there are hospitals: 3."),
         ({"attack": "bribery"}, "Not a valid choice"),
+        ({"fraction": "9/8"}, "Not a valid choice"),
+        ({"donated_rows": "257"}, "Expected a whole number, 1 to 256."),
         ({"attackers": "0"}, "Expected a whole number, 1 to 10."),
         ({"hospitals": ["Cleveland", "Hungary"]}, "Choose at least 3 hospitals"),
         ({"hospitals": ["Cleveland", "Hungary", "Atlantis"]}, "not a valid choice"),
