@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import RequestError
-from app.models import TrainingRow
+from app.models import JobRow, TrainingRow
 from app.models.base import now
 from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
+from app.services.jobs import PAUSED
 from app.services.parties import assembled, load_tables
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
@@ -108,11 +109,15 @@ class Trainings:
             return next(same, None)
 
     def find_unfinished(self) -> str | None:
-        """The identifier of the training that was interrupted, or None."""
+        """The identifier of the training that was interrupted, or None; not of one that rests."""
         with self._database.transaction() as session:
+            paused = select(JobRow.training_id).where(
+                JobRow.state == PAUSED, JobRow.training_id.is_not(None)
+            )
             query = select(TrainingRow.id).filter_by(
                 state=RUNNING, deployment_id=self._federation.deployment
             )
+            query = query.where(TrainingRow.id.not_in(paused))
             return session.scalars(query.order_by(TrainingRow.started_at)).first()
 
     def find_finished(self) -> str | None:

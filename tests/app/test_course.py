@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event as Signal
 
 import pytest
 
 from app.models import TrainingRow
+from app.services import work
 from app.services.federation import Federation, open_federation
-from app.services.live import training_view
+from app.services.jobs import Jobs
+from app.services.live import job_view, training_view
 from app.services.predictions import Predictions
+from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.results import training_document
 from app.services.training_outcome import has_finished
 from app.services.trainings import Trainings
 from app.services.verification import Verification
+from app.services.work import Worker
 from contracts.chain import ChainEndpoint
 from fl.plan import Plan
+from fl.round import Event, StepDone
 from tests.app.installations import settings_of
 
 
@@ -95,6 +101,44 @@ def test_who_was_not_drawn_is_told_and_not_named(federation: Federation, sampled
         assert one["faults"] == []
     assert [len(one["not_drawn"]) for one in document["rounds"]] == [1, 1]
     assert abs(document["accuracy"] - document["plain_accuracy"]) < 0.02
+
+
+def test_a_training_rests_between_two_steps_while_another_is_done(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, jobs = federation.database, Jobs(federation.database)
+    short = TrainingRequest(rounds=1, local_epochs=1, review=False)
+    first, second = (jobs.submit(short, None).id for _ in range(2))
+
+    class Pausing(PartyProgress):
+        """Somebody pauses the first training while its updates are shared."""
+
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if isinstance(event, StepDone) and (event.key.round, event.step) == (1, "share"):
+                jobs.request_pause(first)
+
+    monkeypatch.setattr(work, "PartyProgress", Pausing)
+    Worker(federation.settings, "one", Signal()).look(jobs)
+    monkeypatch.undo()
+    view = job_view(database, first)
+    assert view["state"] == view["training"]["state"] == "paused"
+    assert (view["training"]["title"], view["training"]["step"]) == ("Round 1", "submit")
+    assert Trainings(federation).find_unfinished() is None
+    assert not Verification(federation).run().differences
+    # Another worker, as after a kill: it does the other training and leaves this one alone.
+    worker = Worker(federation.settings, "two", Signal())
+    worker.look(jobs)
+    assert not jobs.has_work()
+    assert job_view(database, second)["state"] == "done"
+    assert job_view(database, first)["state"] == "paused"
+    jobs.request_resume(first)
+    worker.look(jobs)
+    view = job_view(database, first)
+    assert (view["state"], view["training"]["state"]) == ("done", "finished")
+    assert "resumed" in view["training"]["notice"]
+    (done,) = view["training"]["rounds"]
+    assert done["attempt"] == 1
 
 
 @pytest.mark.usefixtures("ended", "sampled")

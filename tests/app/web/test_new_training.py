@@ -233,6 +233,39 @@ def test_request_and_stop_are_in_the_audit_log(site: Site) -> None:
     assert json.loads(newest[1].details)["request"] == job.request
 
 
+def test_a_waiting_training_is_paused_and_resumed_by_name(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    page = alice.get(f"/admin/jobs/{job.id}").text
+    assert "Pause the training" in page
+    assert ">Resume<" not in page
+    page = alice.send(f"/admin/jobs/{job.id}/pause", follow_redirects=True).text
+    assert "Paused" in page
+    assert ">Resume<" in page
+    assert "Pause the training" not in page
+    assert not site.services.jobs.queue()
+    assert "can be paused" in alice.send(f"/admin/jobs/{job.id}/pause", follow_redirects=True).text
+    alice.send(f"/admin/jobs/{job.id}/resume")
+    assert [one.id for one in site.services.jobs.queue()] == [job.id]
+    assert "is not paused" in alice.send(f"/admin/jobs/{job.id}/resume", follow_redirects=True).text
+    newest = site.services.audit.entries(1).entries[:2]
+    assert [(one.actor, one.action, one.subject) for one in newest] == [
+        ("Alice administrator", "training.resumed", f"job {job.id}"),
+        ("Alice administrator", "training.pause_requested", f"job {job.id}"),
+    ]
+
+
+def test_a_page_with_the_wrong_button_is_loaded_again(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    assert "HX-Refresh" not in alice.get(f"/admin/jobs/{job.id}/now?resting=0").headers
+    site.services.jobs.request_pause(job.id)
+    assert alice.get(f"/admin/jobs/{job.id}/now?resting=0").headers["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in alice.get(f"/admin/jobs/{job.id}/now?resting=1").headers
+
+
 def test_stopping_twice_is_told_and_harmless(site: Site) -> None:
     alice = site.browser("administrator")
     alice.send("/admin/trainings/new/heart", HEART)

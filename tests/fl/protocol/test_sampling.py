@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.records import AttemptKey, Verdict
+from contracts.records import DONATION, AttemptKey, Verdict
 from fl.agreement import NOT_DRAWN
 from fl.errors import StepRefused
 from fl.messages import pack
@@ -32,6 +32,11 @@ def check_sampled(federation: Federation, number: int) -> None:
     key = attempt_key(number)
     assert federation.result(key) == federation.expected_result(key)
     assert set(federation.accepted(key)) == drawn(federation, number)
+    check_trained(federation, number)
+
+
+def check_trained(federation: Federation, number: int) -> None:
+    key = attempt_key(number)
     trained = {
         name
         for name in HOSPITALS
@@ -89,8 +94,12 @@ def test_what_it_submits_all_the_same_is_refused_by_everybody(federate: Federate
 def test_the_review_is_over_the_drawn_and_the_slices_are_everybodys(federate: Federate) -> None:
     federation = federate(rounds=2, seed=SEED, sampled=3, review=Review())
     assert federation.run().finished
+    donation = {
+        e["hospital"] for e in federation.events_named("Submitted") if e["round"] == DONATION
+    }
+    assert len(donation) == len(HOSPITALS)
     for number in (1, 2):
-        check_sampled(federation, number)
+        check_trained(federation, number)
         judged = [e for e in federation.events_named("Reviewed") if e["round"] == number]
         assert {federation.plan.name_of(str(e["hospital"])) for e in judged} == drawn(
             federation, number
