@@ -23,7 +23,7 @@ from contracts.records import (
 )
 from crypto.fixedpoint import SCALE
 from crypto.vss import MISSING, Answer, Judgement, judge
-from fl.aggregates import Aggregate
+from fl.aggregates import Aggregate, aggregate_for
 from fl.clipping import next_bound
 from fl.errors import MessageError
 from fl.outcome import Finding, Outcome, SliceOutcome, UpdateOutcome, outcome_digest
@@ -32,6 +32,7 @@ from fl.verdict import Rule
 
 OUT_OF_RANGE = "holds values out of range, so nothing was computed on it"
 OUT_OF_NORM = "its norm exceeds the public bound"
+NOT_DRAWN = "it was not drawn for this round"
 BAD_SLICE = "its donated rows hold values out of range, or labels that are none"
 
 
@@ -65,7 +66,7 @@ class Verdicts:
 
 def judge_sharing(
     plan: Plan,
-    aggregate: Aggregate,
+    round_number: int,
     quorum: int,
     active: Sequence[str],
     submissions: Sequence[SubmissionRecord],
@@ -73,12 +74,16 @@ def judge_sharing(
 ) -> Sharing:
     """Judge the sharing. `active` names the nodes, `answers[node][hospital]` what they said.
 
-    An active node without answers is left out. It opens when the sharing check allows it, a quorum
-    of nodes remains and enough submissions stand: see `Plan.least_accepted`.
+    An active node without answers is left out. A hospital that was not drawn for the round is
+    refused before anything is judged, so that it counts for nothing. It opens when the sharing
+    check allows it, a quorum of nodes remains and enough submissions stand: see
+    `Plan.least_accepted`.
     """
     silent = {n: "gave no readable answer" for n in active if n not in answers}
     points = {node: plan.points[node] for node in active if node in answers}
-    dealers = {plan.name_of(record.hospital): record for record in submissions}
+    known = {plan.name_of(record.hospital): record for record in submissions}
+    members = {hospital.name for hospital in plan.drawn(round_number)}
+    dealers = {name: record for name, record in known.items() if name in members}
     table = {d: {n: answers[n].get(d, MISSING) for n in points} for d in dealers}
     needed = plan.least_points(quorum)
     if len(points) < needed:
@@ -86,11 +91,10 @@ def judge_sharing(
         found = Judgement((), dict.fromkeys(dealers, reason), {}, (), False, reason)
     else:
         found = judge(points, table, plan.threshold, len(points) - needed)
-    most = aggregate.most_samples
+    most = aggregate_for(plan, round_number, b"").most_samples
     samples = {d: dealers[d].samples for d in found.standing if dealers[d].samples <= most}
-    refused = dict(found.refused) | {
-        d: f"declared more than {most} samples" for d in found.standing if d not in samples
-    }
+    refused = {name: NOT_DRAWN for name in known if name not in members} | dict(found.refused)
+    refused |= {d: f"declared more than {most} samples" for d in found.standing if d not in samples}
     opens, reason = found.opens, found.reason
     if opens and len(samples) < plan.least_accepted:
         opens = False

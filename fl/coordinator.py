@@ -96,9 +96,9 @@ class Attempt(Examination):
     # 2. Train
 
     def train(self) -> None:
-        """Let every hospital train on the round's model."""
+        """Let every hospital that was drawn train on the round's model."""
         message = pack(self._model(), self._statistics())
-        self._ask_all(self.plan.hospitals, "train", "train", lambda _: message)
+        self._ask_all(self._drawn, "train", "train", lambda _: message)
 
     # 3. Share and commit
 
@@ -111,7 +111,7 @@ class Attempt(Examination):
         self._ask_all(self._hospitals_left(), "submit", "submit", lambda _: b"")
         records = self.ledger.submissions(self.key)
         there = [self.plan.hospital(self.plan.name_of(one.hospital)) for one in records]
-        self._name_absent(self.plan.hospitals, there, "submit", "submitted nothing to the ledger")
+        self._name_absent(self._drawn, there, "submit", "submitted nothing to the ledger")
         transactions = self._transactions("Submitted")
         for member, record in zip(there, records, strict=True):
             note = SubmissionNote(
@@ -122,9 +122,10 @@ class Attempt(Examination):
                 transactions[record.hospital],
             )
             self.store.keep_submission(self.key, note)
-        if len(records) < self.plan.least_accepted:
+        submitted = sum(member in self._drawn for member in there)
+        if submitted < self.plan.least_accepted:
             raise RoundFailed(
-                f"{len(records)} hospitals submitted, {self.plan.least_accepted} are needed",
+                f"{submitted} hospitals submitted, {self.plan.least_accepted} are needed",
                 retryable=True,
             )
         self.ledger.close_submissions(self.key)
@@ -308,7 +309,7 @@ class Attempt(Examination):
                 continue  # The judgement leaves out a node without readable answers, and names it.
         return judge_sharing(
             self.plan,
-            aggregate_for(self.plan, self.key.round, b""),
+            self.key.round,
             self._quorum,
             self._judged(),
             self.ledger.submissions(self.key),

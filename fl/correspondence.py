@@ -93,9 +93,14 @@ class Correspondence:
             if one.name == event and one.key == self.key
         }
 
+    @property
+    def _drawn(self) -> tuple[Member, ...]:
+        """The hospitals that take part in the round."""
+        return self.plan.drawn(self.key.round)
+
     def _hospitals_left(self) -> list[Member]:
         faults = self.store.faults(self.key)
-        return [member for member in self.plan.hospitals if member.name not in faults]
+        return [member for member in self._drawn if member.name not in faults]
 
     def _seated(self) -> list[Member]:
         seats = {join.node for join in self.ledger.joins(self.key)}

@@ -19,6 +19,7 @@ from fl.coordinator import Attempt
 from fl.errors import PartyFailed, RoundFailed
 from fl.plan import Plan
 from fl.round import Event, PartyNamed, StepDone, Watcher
+from fl.stopping import accuracies
 from fl.store import RoundStore
 
 # A round that failed before any node agreed to a set is tried once more, since a silent party may
@@ -31,7 +32,10 @@ TOO_LATE = ("vote", "distribute")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a training ended: finished, or with the reason why the last model stands."""
+    """How a training ended: finished, or with the reason why the last model stands.
+
+    One that its stopping rule ended has finished, and the reason is what the rule said.
+    """
 
     finished: bool
     reason: str = ""
@@ -74,8 +78,8 @@ class FederatedTraining:
     def run(self) -> Ending:
         """Run every round that is not finalised yet; end the training on the ledger.
 
-        An interrupted attempt is finished first. The reason of a failed round ends the training; a
-        request to stop does so between two steps.
+        An interrupted attempt is finished first. The plan's stopping rule ends it after a round,
+        the reason of a failed round at once, a request to stop between two steps.
         """
         try:
             while (key := self._next()) is not None:
@@ -85,14 +89,14 @@ class FederatedTraining:
                 self._try(key)
         except RoundFailed as failure:
             return self._end(Ending(False, failure.reason))
-        return self._end(Ending(True))
+        return self._end(Ending(True, self._enough()))
 
     def _next(self) -> AttemptKey | None:
-        """The attempt to run or resume, or None when the last round is finalised."""
+        """The attempt to run or resume, or None when no round is to follow."""
         if (unfinished := self.store.unfinished()) is not None:
             return unfinished
         record = self.ledger.training(self.training)
-        if record.next_round > self.plan.rounds:
+        if record.next_round > self.plan.rounds or self._enough():
             return None
         if record.state == TrainingState.ENDED:
             raise RoundFailed(record.reason or "the training was ended on the ledger")
@@ -101,6 +105,16 @@ class FederatedTraining:
         if tried:
             self._check_retry(AttemptKey(self.training, number, tried))
         return AttemptKey(self.training, number, tried + 1)
+
+    def _enough(self) -> str:
+        """What the stopping rule says after the last finalised round; "" where it lets go on.
+
+        Whoever resumes finds the same reports, and so the same.
+        """
+        done = self.ledger.training(self.training).next_round - 1
+        if self.plan.stopping is None or not 0 < done < self.plan.rounds:
+            return ""
+        return self.plan.stopping.reason(accuracies(self.store.reports(), done))
 
     def _next_round(self, record: TrainingRecord) -> int:
         """The round that comes next: slices are donated between the statistics and the updates."""
@@ -136,7 +150,7 @@ class FederatedTraining:
         record = self.ledger.training(self.training)
         if record.state == TrainingState.OPEN:
             self.ledger.end_training(self.training, ending.reason)
-        elif record.reason and not ending.finished:
+        elif record.reason not in ("", ending.reason):
             ending = Ending(False, record.reason)
         for number in (record.next_round, DONATION):
             last = self.ledger.round(self.training, number)

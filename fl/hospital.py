@@ -77,11 +77,14 @@ class Hospital(Party):
         """Check the model that came ([model, statistics]), train, keep the encoded update.
 
         Answers [samples]. In round 0 the update is the vector of column sums, in the donation the
-        donated rows. Raises StepRefused when the model or the statistics are not the ledger's,
-        there is no row to donate or no consent, RangeError or NonFiniteError when the update holds
-        NaN, infinity or a value beyond the bound: it then never leaves.
+        donated rows. Raises StepRefused when it was not drawn for the round, the model or the
+        statistics are not the ledger's, there is no row to donate or no consent, RangeError or
+        NonFiniteError when the update holds NaN, infinity or a value beyond the bound: it then
+        never leaves.
         """
         self._consent()
+        if self.name not in self._drawn(key):
+            raise StepRefused(f"{self.name} was not drawn for this round")
         model, statistics = unpack(message, bytes, bytes)
         self._check_handed(key, model, statistics)
         self.store.remember(
@@ -140,6 +143,9 @@ class Hospital(Party):
         seed, _ = unpack(stored, bytes, bytes)
         return self._deal(key, self._kept_update(key), seed)
 
+    def _drawn(self, key: AttemptKey) -> tuple[str, ...]:
+        return tuple(hospital.name for hospital in self.plan.drawn(key.round))
+
     def _check_handed(self, key: AttemptKey, model: bytes, statistics: bytes) -> None:
         if result_digest(model) != self.ledger.attempt(key).model_in:
             raise StepRefused(f"{self.name} was handed another model than the ledger's")
@@ -193,9 +199,10 @@ class Hospital(Party):
         return np.append(encoded, np.int64(within)) if self.plan.shares_clip_bit else encoded
 
     def _settings(self, key: AttemptKey) -> LocalSettings:
-        """The settings of local training, with the norm bound that the attempt began with."""
+        """The settings of the round, with the norm bound that the attempt began with."""
+        settings = self.plan.local.in_round(key.round)
         bound = self.ledger.attempt(key).norm_bound / SCALE
-        return replace(self.plan.local, norm_bound=bound) if bound else self.plan.local
+        return replace(settings, norm_bound=bound) if bound else settings
 
     def _scene(
         self, key: AttemptKey, parameters: Parameters, statistics: bytes, settings: LocalSettings
@@ -204,8 +211,8 @@ class Hospital(Party):
         return Scene(
             spec=self.plan.spec,
             hospital=self.name,
-            attackers=self._part.attackers,
-            hospitals=len(self.plan.hospitals),
+            attackers=tuple(n for n in self._part.attackers if n in self._drawn(key)),
+            hospitals=len(self._drawn(key)),
             round=key.round % DONATION,
             seed=self.plan.seed,
             norm_bound=settings.norm_bound,
@@ -218,9 +225,10 @@ class Hospital(Party):
     ) -> dict[str, NDArray[np.float64]]:
         """What the honest hospitals send in this round, worked out from their rows."""
         updates = {}
-        for name, table in self._part.tables.items():
-            if name not in self._part.attackers:
-                rows = self._inputs(split(table, self.plan.split).train, statistics)
+        for name in self._drawn(key):
+            if name in self._part.tables and name not in self._part.attackers:
+                train = split(self._part.tables[name], self.plan.split).train
+                rows = self._inputs(train, statistics)
                 seed = local_seed(self.plan.seed, key.round, name)
                 update = local_update(self.plan.spec, parameters, *rows, settings, seed)
                 updates[name] = update.delta

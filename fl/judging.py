@@ -142,7 +142,7 @@ class Judging(Party):
                 continue  # Unreadable answers are no answers: the node is left out as silent.
         return judge_sharing(
             self.plan,
-            aggregate_for(self.plan, key.round, b""),
+            key.round,
             self.ledger.training(key.training).quorum,
             judged,
             self._closed_submissions(key),

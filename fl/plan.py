@@ -14,8 +14,10 @@ from crypto.digest import model_bytes
 from crypto.envelope import PublicKey, load_public_key
 from crypto.fixedpoint import check_capacity
 from fl.datasets import Partition, SplitRule, Task, get_task
-from fl.errors import PlanError
+from fl.errors import PlanError, SettingsError
 from fl.networks import NetworkSpec, initial_parameters
+from fl.sampling import drawn
+from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
@@ -59,7 +61,9 @@ class Plan:
     """Everything that a training's result depends on, and its parties.
 
     `threshold` is t: so many nodes learn nothing. `colluding` is c, the number of hospitals assumed
-    to pool what they know. Without a `review` updates are summed untested. `batched` would say that
+    to pool what they know. Without a `review` updates are summed untested. `rounds` is how many
+    there are at most: a `stopping` rule may end the training earlier. With `sampled` so many
+    hospitals are drawn for each round of updates (see `fl.sampling`). `batched` would say that
     hospitals train together as one computation, as in experiments; a recorded training never does.
     Raises PlanError when the parts do not fit each other.
     """
@@ -77,6 +81,8 @@ class Plan:
     colluding: int = 1
     review: Review | None = None
     batched: bool = False
+    stopping: Stopping | None = None
+    sampled: int | None = None
 
     def __post_init__(self) -> None:
         names = [member.name for member in (*self.hospitals, *self.nodes)]
@@ -87,6 +93,8 @@ class Plan:
                 f"expected at least {self.least_accepted} hospitals, got {len(self.hospitals)}: "
                 "a sum of fewer would show a hospital the update of another"
             )
+        if self.sampled is not None:
+            self._check_sampled(self.sampled)
         if len(self.nodes) < 2 * self.threshold + 1:
             raise PlanError(f"expected at least {2 * self.threshold + 1} nodes, got {len(names)}")
         if self.batched:
@@ -97,9 +105,26 @@ class Plan:
             raise PlanError(
                 f"expected a norm bound up to {LARGEST_NORM_BOUND}, got {self.local.norm_bound}"
             )
+        self._check_decay()
         check_capacity([MAX_SAMPLES] * len(self.hospitals), LARGEST_NORM_BOUND)
         if self.review is not None:
             self._check_review(self.review)
+
+    def _check_sampled(self, sampled: int) -> None:
+        if not self.least_accepted <= sampled <= len(self.hospitals):
+            raise PlanError(
+                f"expected {self.least_accepted} to {len(self.hospitals)} hospitals to be drawn "
+                f"for a round, got {sampled}"
+            )
+
+    def _check_decay(self) -> None:
+        try:
+            self.local.in_round(self.rounds)
+        except SettingsError as error:
+            raise PlanError(
+                f"expected a decay that leaves a learning rate in round {self.rounds}; "
+                f"got {self.local.decay}"
+            ) from error
 
     def _check_review(self, review: Review) -> None:
         if self.threshold != 1:
@@ -163,6 +188,12 @@ class Plan:
         """Each node's point on the sharing polynomials, by name."""
         return {node.name: index + 1 for index, node in enumerate(self.nodes)}
 
+    def drawn(self, round_number: int) -> tuple[Member, ...]:
+        """The hospitals that take part in a round: all of them, unless the plan samples."""
+        names = [hospital.name for hospital in self.hospitals]
+        chosen = drawn(self.seed, round_number, names, self.sampled)
+        return tuple(hospital for hospital in self.hospitals if hospital.name in chosen)
+
     def hospital(self, name: str) -> Member:
         """The hospital of that name. Raises PlanError."""
         return _find(self.hospitals, "name", name)
@@ -180,8 +211,17 @@ class Plan:
         return model_bytes(self.network, initial_parameters(self.spec, self.seed))
 
     def to_json(self) -> str:
-        """The canonical JSON: sorted keys, no spaces."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """The canonical JSON: sorted keys, no spaces.
+
+        What plans once did not have is left out at its default, so that theirs keep their digests.
+        """
+        fields = asdict(self)
+        if self.local.decay == 1:
+            del fields["local"]["decay"]
+        for name in ("stopping", "sampled"):
+            if fields[name] is None:
+                del fields[name]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
@@ -194,6 +234,8 @@ class Plan:
             if fields["review"] is not None:
                 review = dict(fields["review"])
                 fields["review"] = Review(**review | {"rule": Rule(**review["rule"])})
+            if fields.get("stopping") is not None:
+                fields["stopping"] = Stopping(**fields["stopping"])
             for group in ("hospitals", "nodes"):
                 fields[group] = tuple(Member(**member) for member in fields[group])
             return cls(**fields)

@@ -13,6 +13,7 @@ from typing import Protocol
 from contracts.records import AttemptKey
 from fl.evaluation import Evaluation
 from fl.outcome import Finding
+from fl.stopping import Reports
 
 
 class PartyStore(Protocol):
@@ -148,4 +149,8 @@ class RoundStore(Protocol):
 
     def keep_evaluation(self, key: AttemptKey, hospital: str, found: Evaluation) -> None:
         """Note how the round's model does on a hospital's rows."""
+        ...
+
+    def reports(self) -> Reports:
+        """What was noted of the models of finalised rounds."""
         ...

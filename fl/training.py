@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ LARGEST_CLASS_WEIGHT = 5.0
 class LocalSettings:
     """Settings of local training, the same for every hospital of a round.
 
-    ``norm_bound`` is the largest L2 norm of an update. Raises SettingsError outside the ranges.
+    ``norm_bound`` is the largest L2 norm of an update. The learning rate is that of round 1; each
+    round multiplies it by ``decay``, 0 < decay <= 1. Raises SettingsError outside the ranges.
     """
 
     epochs: int
@@ -32,6 +33,7 @@ class LocalSettings:
     learning_rate: float
     norm_bound: float
     class_weighted: bool
+    decay: float = 1.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -41,6 +43,15 @@ class LocalSettings:
         for name, value in (("learning rate", self.learning_rate), ("norm bound", self.norm_bound)):
             if not (math.isfinite(value) and value > 0):
                 raise SettingsError(f"expected a finite {name} above 0; got {value}")
+        if not 0 < self.decay <= 1:
+            raise SettingsError(f"expected a decay above 0, at most 1; got {self.decay}")
+
+    def in_round(self, number: int) -> LocalSettings:
+        """Return the settings of a round from 1 on, learning rate lr decay^(number - 1) in them.
+
+        Raises SettingsError where that is too small for a float64.
+        """
+        return replace(self, learning_rate=self.learning_rate * self.decay ** (number - 1))
 
 
 @dataclass(frozen=True, eq=False)

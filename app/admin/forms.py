@@ -22,6 +22,7 @@ from wtforms.validators import (
     InputRequired,
     Length,
     NumberRange,
+    Optional,
     StopValidation,
     ValidationError,
 )
@@ -29,7 +30,7 @@ from wtforms.validators import (
 from app.services.requests import DEFAULT_SEED, TrainingRequest
 from app.services.roles import WORDS
 from fl.attacks import ATTACKS
-from fl.datasets import Task
+from fl.datasets import SplitRule, Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
 from fl.plan import Review
 
@@ -37,7 +38,18 @@ from fl.plan import Review
 LEAST_HOSPITALS = 3
 MOST_ROUNDS = MOST_EPOCHS = 1000
 MOST_SEED = 2**63 - 1
+# The smallest with which a thousand rounds still have a learning rate that a float64 can hold.
+SMALLEST_DECAY = 0.5
 MOST_REASON = 500
+MOST_DONATED = 256
+# The verification rule by its fraction (fl.verdict.Rule), in words.
+USUAL_FRACTION = "1/2"
+FRACTIONS = {
+    "1/4": "A quarter of the lead: lenient, for hospitals that differ much",
+    USUAL_FRACTION: "Half of the lead: the usual rule",
+    "3/4": "Three quarters of the lead: strict",
+    "1/1": "The whole lead: as good as the reference",
+}
 
 _WHOLE = {"inputmode": "numeric", "autocomplete": "off"}
 _REAL = {"inputmode": "decimal", "autocomplete": "off"}
@@ -74,23 +86,33 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             given["hospitals"] = tuple(given["hospitals"])
         if not given["attack"]:
             given["attack"] = given["attackers"] = None
+        for name in _PERCENT:
+            if given[name] is not None:
+                given[name] = round(given[name] / 100, 6)
         return TrainingRequest(task=self.task.name, **given)
 
 
 _REQUESTED = {
-    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "seed", "review",
-    "attack", "attackers",
+    "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
+    "share", "stop_accuracy", "patience", "review", "fraction", "donated_rows", "attack",
+    "attackers",
 }  # fmt: skip
+# What the form asks for in percent is a share everywhere else.
+_PERCENT = ("share", "stop_accuracy")
 
 
-def training_form(task: Task, reviewable: bool = True) -> type[TrainingForm]:
+def training_form(
+    task: Task, reviewable: bool = True, fraction: str | None = None
+) -> type[TrainingForm]:
     """The form for a training of `task`, filled in with its defaults.
 
-    `reviewable`: whether the installation's nodes can test updates.
+    `reviewable`: whether the installation's nodes can test updates; `fraction`: one that can be
+    chosen beside the usual ones.
     """
+    fraction = fraction or USUAL_FRACTION
     fields = {"task": task}
     fields |= _by_name(task) if task.hospitals else _by_number(task)
-    fields |= _course(task) | _review(reviewable) | _attack()
+    fields |= _course(task) | _review(reviewable, fraction) | _attack()
     return type("TrainingFormOfTask", (TrainingForm,), fields)
 
 
@@ -139,6 +161,27 @@ def _course(task: Task) -> dict[str, Any]:
             f"1 to {MOST_ROUNDS}; at most {Review().slice_rounds} where updates are tested.",
             also=[_slices_serve],
         ),
+        "share": _real(
+            "Hospitals in a round, %",
+            1.0,
+            100.0,
+            100,
+            "So many are drawn by the seed for each round, at least 3; with 3, none may fail.",
+        ),
+        "stop_accuracy": _real(
+            "End at right answers, %",
+            1.0,
+            100.0,
+            None,
+            "Ends as soon as so many of all hospitals’ test patients are told right. Empty: never.",
+        ),
+        "patience": _whole(
+            "End without improvement, rounds",
+            1,
+            MOST_ROUNDS,
+            None,
+            "Ends after so many rounds without more right answers than before. Empty: never.",
+        ),
         "local_epochs": _whole(
             "Local epochs",
             1,
@@ -148,6 +191,13 @@ def _course(task: Task) -> dict[str, Any]:
         ),
         "learning_rate": _real(
             "Learning rate", 0.00001, 1.0, defaults.learning_rate, "How far each step goes."
+        ),
+        "decay": _real(
+            "Learning rate, decay",
+            SMALLEST_DECAY,
+            1.0,
+            1,
+            "What each round multiplies the learning rate by; 1 leaves it as it is.",
         ),
         "seed": _whole(
             "Seed", 0, MOST_SEED, DEFAULT_SEED, "The same seed gives the same training."
@@ -164,7 +214,7 @@ def _slices_serve(form: FlaskForm, field: IntegerField) -> None:
         )
 
 
-def _review(reviewable: bool) -> dict[str, Any]:
+def _review(reviewable: bool, fraction: str) -> dict[str, Any]:
     def can_review(_: FlaskForm, field: BooleanField) -> None:
         if field.data and not reviewable:
             raise ValidationError("This installation’s nodes cannot test updates: leave it off.")
@@ -176,7 +226,24 @@ def _review(reviewable: bool) -> dict[str, Any]:
     if not reviewable:
         hint = "Not possible here: it needs CONSILIUM_THRESHOLD 1 and at least 3 nodes."
     label = "Test every update before it counts"
-    return {"review": BooleanField(label, [can_review], default=reviewable, description=hint)}
+    listed = FRACTIONS | ({} if fraction in FRACTIONS else {fraction: f"{fraction} of the lead"})
+    return {
+        "review": BooleanField(label, [can_review], default=reviewable, description=hint),
+        "fraction": SelectField(
+            "How good a model must be",
+            choices=[SelectChoice(value, word) for value, word in listed.items()],
+            default=USUAL_FRACTION,
+            description="Of the reference’s lead over guessing; the reference is the better of the "
+            "hospitals’ median and the model before.",
+        ),
+        "donated_rows": _whole(
+            "Rows that a hospital donates, of each class",
+            1,
+            MOST_DONATED,
+            SplitRule.donated_rows,
+            "At most so many, and a fifth of its own. With more, a verdict is surer and slower.",
+        ),
+    }
 
 
 def _attack() -> dict[str, Any]:
@@ -206,7 +273,7 @@ def _whole(
     label: str,
     low: int,
     high: int,
-    default: int,
+    default: int | None,
     hint: str = "",
     also: Sequence[Callable[[FlaskForm, IntegerField], None]] = (),
 ) -> IntegerField:
@@ -214,22 +281,27 @@ def _whole(
     text = f"Expected a whole number, {bounds}."
     return IntegerField(
         label,
-        [InputRequired(text), _said_once(text), NumberRange(low, high, text), *also],
+        [_needed(default, text), _said_once(text), NumberRange(low, high, text), *also],
         default=default,
         description=hint or f"{bounds.capitalize()}.",
         render_kw=_WHOLE | {"type": "text"},
     )
 
 
-def _real(label: str, low: float, high: float, default: float, hint: str) -> FloatField:
-    text = f"Expected a number, {low:.5f}".rstrip("0") + f" to {high:g}."
+def _real(label: str, low: float, high: float, default: float | None, hint: str) -> FloatField:
+    text = f"Expected a number, {low:.5f}".rstrip("0").rstrip(".") + f" to {high:g}."
     return FloatField(
         label,
-        [InputRequired(text), _said_once(text), NumberRange(low, high, text)],
+        [_needed(default, text), _said_once(text), NumberRange(low, high, text)],
         default=default,
         description=hint,
         render_kw=_REAL | {"type": "text"},
     )
+
+
+def _needed(default: float | None, text: str) -> InputRequired | Optional:
+    """What has no default may be left empty, and is then not asked for."""
+    return Optional() if default is None else InputRequired(text)
 
 
 def _said_once(text: str) -> Callable[[FlaskForm, Field], None]:

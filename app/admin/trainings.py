@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.admin.forms import training_form
 from app.errors import RequestError
+from app.services.jobs import PAUSED
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
 from app.services.roles import ADMINISTRATOR
@@ -74,7 +76,9 @@ def job(job_id: int) -> Answer:
     view = _job(job_id)
     if view["training"]:
         return redirect(_training_address(view), HTTPStatus.SEE_OTHER)
-    return render_template("admin/job.html", job=view, task=_task_of(view))
+    return render_template(
+        "admin/job.html", job=view, task=_task_of(view), resting=is_resting(view)
+    )
 
 
 @blueprint.get("/jobs/<int:job_id>/now")
@@ -82,6 +86,8 @@ def job(job_id: int) -> Answer:
 def job_now(job_id: int) -> Answer:
     """The changing part of the page above; sends the browser on when the training begins."""
     view = _job(job_id)
+    if _has_turned(view):
+        return Response(status=HTTPStatus.OK, headers={"HX-Refresh": "true"})
     if view["training"]:
         return Response(status=HTTPStatus.OK, headers={"HX-Redirect": _training_address(view)})
     part = render_template("admin/_job_now.html", job=view)
@@ -92,14 +98,21 @@ def job_now(job_id: int) -> Answer:
 @requires(ADMINISTRATOR)
 def stop(job_id: int) -> Response:
     """Stop a training: at once when it waits, else before its next step."""
-    _job(job_id)
-    try:
-        services().jobs.request_stop(job_id)
-    except RequestError as error:
-        flash(str(error), "warning")
-    else:
-        services().audit.add(login.person(), "training.stop_requested", f"job {job_id}", None)
-    return redirect(url_for("admin.trainings.job", job_id=job_id), HTTPStatus.SEE_OTHER)
+    return _wished(job_id, services().jobs.request_stop, "training.stop_requested")
+
+
+@blueprint.post("/jobs/<int:job_id>/pause")
+@requires(ADMINISTRATOR)
+def pause(job_id: int) -> Response:
+    """Let a training rest: at once when it waits, else after the step under way."""
+    return _wished(job_id, services().jobs.request_pause, "training.pause_requested")
+
+
+@blueprint.post("/jobs/<int:job_id>/resume")
+@requires(ADMINISTRATOR)
+def resume(job_id: int) -> Response:
+    """Let a paused training go on, in its place in the queue."""
+    return _wished(job_id, services().jobs.request_resume, "training.resumed")
 
 
 @blueprint.get("/trainings/<training_id>")
@@ -114,6 +127,8 @@ def one(training_id: str) -> str:
 def now(training_id: str) -> Answer:
     """The part of the page that changes each second."""
     shown = _shown(training_id)
+    if _has_turned(shown["view"]):
+        return Response(status=HTTPStatus.OK, headers={"HX-Refresh": "true"})
     part = render_template("admin/_training_now.html", out_of_band=True, **shown)
     return part, STOP_POLLING if shown["view"]["over"] else HTTPStatus.OK
 
@@ -155,6 +170,28 @@ def dossier(training_id: str, number: int) -> Response:
     return dossier_file(training_id, number, back)
 
 
+def _has_turned(view: View) -> bool:
+    """Whether a page with another button than this one's asks: to pause, or to resume."""
+    return request.args.get("resting", type=int) not in (None, int(is_resting(view)))
+
+
+def is_resting(view: View) -> bool:
+    """Whether a training or a job is paused or about to be, so that it can be resumed."""
+    return bool(view["state"] == PAUSED or view["pause_requested"])
+
+
+def _wished(job_id: int, wish: Callable[[int], object], action: str) -> Response:
+    """Do what somebody wants of a job, note who wanted it, and show the job."""
+    _job(job_id)
+    try:
+        wish(job_id)
+    except RequestError as error:
+        flash(str(error), "warning")
+    else:
+        services().audit.add(login.person(), action, f"job {job_id}", None)
+    return redirect(url_for("admin.trainings.job", job_id=job_id), HTTPStatus.SEE_OTHER)
+
+
 def _shown(training_id: str) -> View:
     """The variables of a training's templates; 404 when there is none such."""
     try:
@@ -169,6 +206,7 @@ def _shown(training_id: str) -> View:
         "finished_rounds": _finished_rounds(view),
         "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),
+        "resting": is_resting(view),
     }
 
 

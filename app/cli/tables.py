@@ -58,6 +58,8 @@ def _hospital_table(rounds: list[dict[str, Any]]) -> Table:
                 _short(hospital["transaction"]),
             )
             first = ""
+        for name in one["not_drawn"]:
+            table.add_row("", name, "-", "not drawn", "-", "-", "-")
     return table
 
 
@@ -133,6 +135,8 @@ def _summary(document: dict[str, Any]) -> Iterator[str]:
         )
     if document["model_sha256"]:
         yield f"Training {document['training'][:12]}, model {document['model_sha256']}"
+    if document["state"] == "finished" and document["reason"]:
+        yield f"The training was ended by its {document['reason']}."
     if document["state"] != "finished":
         yield f"The training ended early: {document['reason']}. The last model stands."
 

@@ -67,6 +67,10 @@ def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
     names = ", ".join(hospital.name for hospital in plan.hospitals)
     rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     yield f"Training {plan.task} with {names}: {rounds}, seed {plan.seed}."
+    if plan.sampled is not None:
+        yield f"Each round draws {plan.sampled} of the {len(plan.hospitals)} hospitals by the seed."
+    if plan.stopping is not None:
+        yield f"It may end before the last round: {plan.stopping.words}."
     if plan.review is None:
         yield "Updates are summed untested."
     if simulation:
@@ -99,6 +103,10 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         review=args.review,
         fraction=args.fraction,
         donated_rows=args.donated_rows,
+        decay=args.decay,
+        share=args.share,
+        stop_accuracy=args.stop_accuracy,
+        patience=args.patience,
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import NAME, Base, Moment, now
 
 
 class JobRow(Base):
-    """A training that was asked for. `state` is queued, running, done, failed, stopped, or
+    """A training that was asked for. `state` is queued, running, paused, done, failed, stopped, or
     awaiting: its training waits for approvals by hand.
 
     `request` is the JSON of what was asked; the worker makes the plan and sets `training_id`.
-    A worker owns a running job until `lease_expires`; `resumed_at` is when another took it over.
+    A worker owns a running job until `lease_expires`; `resumed_at` is when another took it over, or
+    when it went on after a pause. `paused_at` is when it was paused last.
     """
 
     __tablename__ = "jobs"
@@ -33,11 +34,13 @@ class JobRow(Base):
     lease_expires: Mapped[datetime | None] = mapped_column(Moment)
     heartbeat_at: Mapped[datetime | None] = mapped_column(Moment)
     stop_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    pause_requested: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
     error: Mapped[str] = mapped_column(Text, default="")
 
 
 class PartyProgressRow(Base):
-    """The step that a party is at. `state` is working, done or failed; one row a party."""
+    """The step that a party is at; one row a party. `app.services.progress` has the states."""
 
     __tablename__ = "party_progress"
     __table_args__ = (UniqueConstraint("training_id", "party"),)

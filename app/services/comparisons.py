@@ -6,7 +6,7 @@ All three read every hospital's rows. In a federation no party could.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.models import AttemptRow
 from app.services.round_names import STATISTICS, is_update
@@ -63,6 +63,8 @@ def compare(
     if simulation is None or not finished:
         return Comparisons(plain)
     honest = len(simulation.attackers) < len(plan.hospitals)
+    # A stopping rule may have ended the training; the others get no more rounds than it had.
+    plan = replace(plan, rounds=len(past.rounds))
     return Comparisons(
         plain,
         fedavg_accuracy(plan, tables, behaviours),

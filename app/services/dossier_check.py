@@ -212,7 +212,7 @@ class _Check:
         judged = judged_nodes(plan, self._replay.joins())
         aggregate = aggregate_for(plan, number, b"")
         answers = dict(self._answers())
-        sharing = judge_sharing(plan, aggregate, self._opening.quorum, judged, submissions, answers)
+        sharing = judge_sharing(plan, number, self._opening.quorum, judged, submissions, answers)
         outcome: Outcome | None = None
         if plan.reviews(number):
             said = [one.body for one in self._given.messages if one.kind != ANSWERS]

@@ -24,6 +24,7 @@ from fl.federated_training import STOPPED as STOPPED_REASON
 
 QUEUED = "queued"
 RUNNING = "running"
+PAUSED = "paused"
 DONE = "done"
 FAILED = "failed"
 STOPPED = "stopped"
@@ -51,23 +52,50 @@ class Jobs:
         return row
 
     def request_stop(self, job_id: int) -> JobRow:
-        """Take a queued job out, or have a running one stopped before its next step.
+        """Take a waiting job out, or have one that has begun stopped before its next step.
 
+        One that rests after it began has to end on the ledger: it waits for the worker to do so.
         Raises RequestError when there is no such job, or it is over.
         """
         mine = update(JobRow).where(JobRow.id == job_id)
-        queued = mine.where(JobRow.state.in_((QUEUED, AWAITING))).values(
+        opened = select(TrainingRow.id).where(TrainingRow.state == RUNNING)
+        unopened = or_(JobRow.training_id.is_(None), JobRow.training_id.not_in(opened))
+        waiting = mine.where(JobRow.state.in_((QUEUED, AWAITING, PAUSED)), unopened).values(
             state=STOPPED, stop_requested=True, ended_at=self._clock()
         )
-        running = mine.where(JobRow.state == RUNNING).values(stop_requested=True)
+        begun = {"stop_requested": True, "pause_requested": False}
+        running = mine.where(JobRow.state == RUNNING).values(begun)
+        resting = mine.where(JobRow.state.in_((QUEUED, PAUSED))).values(begun | {"state": QUEUED})
         with self._database.transaction() as session:
-            changed = _rows(session, queued) or _rows(session, running)
+            changed = any(_rows(session, query) for query in (waiting, running, resting))
             row = session.get(JobRow, job_id, populate_existing=True)
             if row is None or not changed:
                 raise RequestError("This training is over: there is nothing to stop.")
             if row.state == STOPPED and row.training_id is not None:
                 end_unopened(session, row.training_id, STOPPED_REASON)
             return row
+
+    def request_pause(self, job_id: int) -> JobRow:
+        """Set a queued job aside, or have a running one rest after the step under way.
+
+        Raises RequestError for one that neither runs nor waits its turn, or is to stop.
+        """
+        mine = update(JobRow).where(JobRow.id == job_id, JobRow.stop_requested.is_(False))
+        queued = mine.where(JobRow.state == QUEUED).values(state=PAUSED, paused_at=self._clock())
+        running = mine.where(JobRow.state == RUNNING).values(pause_requested=True)
+        refusal = "Only a training that runs or waits its turn can be paused."
+        return self._wish(job_id, (queued, running), refusal)
+
+    def request_resume(self, job_id: int) -> JobRow:
+        """Put a paused job back to its place in the queue, or take back the wish to pause it.
+
+        Raises RequestError for one that is not paused.
+        """
+        mine = update(JobRow).where(JobRow.id == job_id)
+        paused = mine.where(JobRow.state == PAUSED).values(state=QUEUED, pause_requested=False)
+        running = mine.where(JobRow.state == RUNNING, JobRow.pause_requested.is_(True))
+        queries = (paused, running.values(pause_requested=False))
+        return self._wish(job_id, queries, "This training is not paused.")
 
     # Looking
 
@@ -96,6 +124,12 @@ class Jobs:
         """Whether somebody wants the job stopped."""
         with self._database.transaction() as session:
             query = select(JobRow.stop_requested).filter_by(id=job_id)
+            return bool(session.scalar(query))
+
+    def is_pause_requested(self, job_id: int) -> bool:
+        """Whether somebody wants the job to rest."""
+        with self._database.transaction() as session:
+            query = select(JobRow.pause_requested).filter_by(id=job_id)
             return bool(session.scalar(query))
 
     @property
@@ -151,7 +185,7 @@ class Jobs:
                 "heartbeat_at": moment,
                 "started_at": func.coalesce(JobRow.started_at, moment),
             }
-            if head.state == RUNNING:
+            if head.state == RUNNING or (head.paused_at is not None and head.training_id):
                 values["resumed_at"] = moment
             if not _rows(session, take.values(values)):
                 return None
@@ -166,6 +200,22 @@ class Jobs:
     def begin(self, session: Session, job_id: int, owner: str, training_id: str) -> None:
         """Note the job's training in the transaction that makes it. Raises LeaseLost."""
         self._change(session, job_id, owner, training_id=training_id)
+
+    def rest(self, job_id: int, owner: str) -> None:
+        """Let a job rest that was to be paused, so that the worker can do others.
+
+        Raises LeaseLost.
+        """
+        with self._database.transaction() as session:
+            self._change(
+                session,
+                job_id,
+                owner,
+                state=PAUSED,
+                pause_requested=False,
+                paused_at=self._clock(),
+                lease_expires=None,
+            )
 
     def put_aside(self, job_id: int, owner: str) -> None:
         """Let a job wait for approvals, so that the worker can do others.
@@ -215,6 +265,15 @@ class Jobs:
             query = query.where(JobRow.lease_owner == owner)
         with self._database.transaction() as session:
             _rows(session, query.values(lease_expires=self._clock()))
+
+    def _wish(self, job_id: int, queries: Sequence[Update], refusal: str) -> JobRow:
+        """Make the first change that applies to the job. Raises RequestError when none does."""
+        with self._database.transaction() as session:
+            changed = any(_rows(session, query) for query in queries)
+            row = session.get(JobRow, job_id, populate_existing=True)
+            if row is None or not changed:
+                raise RequestError(refusal)
+            return row
 
     def _change(self, session: Session, job_id: int, owner: str, **values: object) -> None:
         query = update(JobRow).where(

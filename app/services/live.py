@@ -13,12 +13,15 @@ from app.errors import RequestError
 from app.models import AttemptRow, JobRow, PartyProgressRow, TrainingRow
 from app.models.base import now
 from app.services.federation import HOSPITAL
-from app.services.jobs import QUEUED, RUNNING, STOPPED, is_silent
+from app.services.jobs import OPEN as OPEN_JOBS
+from app.services.jobs import PAUSED, QUEUED, RUNNING, STOPPED, is_silent
+from app.services.notices import SILENT, job_notice, training_notice
 from app.services.requests import TrainingRequest
 from app.services.round_names import STATISTICS, in_order, is_update, round_title
 from app.services.round_view import (
     View,
     failed_attempt,
+    find_plan,
     poisoning,
     round_view,
     tally_by_hospital,
@@ -31,7 +34,6 @@ from contracts.records import DONATION
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import STEPS
 
-SILENT = "silent"
 REFUSED = "refused"
 _ENDED = ("finished", "failed", "stopped", REFUSED)
 
@@ -43,18 +45,22 @@ def training_view(
 
     Keys, times in UTC without a zone, seconds and milliseconds as numbers, None for not known:
 
-    training, task, network, seed, rounds_planned, started_at, ended_at, reason
-        The training; `reason` says why it ended early.
+    training, task, network, seed, rounds_planned, stopping, started_at, ended_at, reason
+        The training; `stopping` says when it may end before its last round, or is ""; `reason` says
+        why it did.
     state
-        awaiting (an approval by hand), running, silent (its worker does not answer), finished,
-        failed, stopped or refused (before it began); `over` tells whether it is one of the last
-        four, `notice` is a sentence for a person or "".
-    job, stop_requested, resumed_at, error
-        Its job; None, False, None and "" where a command trains.
+        awaiting (an approval by hand), running, paused, queued (it was paused, and waits for the
+        worker), silent (its worker does not answer), finished, failed, stopped or refused (before
+        it began); `over` tells whether it is one of the last four, `notice` is a sentence for a
+        person or "".
+    job, stop_requested, pause_requested, resumed_at, error
+        Its job; None, False, False, None and "" where a command trains.
     round, step, title
         Where it is now, or was last, and what that round is called; None before the first attempt.
     accuracy, balanced_accuracy, plain_accuracy, model_sha256
         What came out of it.
+    sampled
+        How many hospitals are drawn for each round; None where all take part.
     reviews, nodes, fewest_rows
         Whether updates are tested before they count; then how many nodes could sign a set, and of
         how many rows of a class on a class counts; else None.
@@ -88,10 +94,10 @@ def training_view(
 def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = now) -> View:
     """A job with its training, if that has begun. Raises RequestError when there is none such.
 
-    Keys: job, state (queued, awaiting, running, silent, done, failed, stopped), over, notice,
-    error, ahead (how many jobs come before it), request (what was asked, a `TrainingRequest`),
-    created_at, started_at, ended_at, stop_requested, training (a `training_view`, or None before it
-    begins).
+    Keys: job, state (queued, awaiting, running, paused, silent, done, failed, stopped), over,
+    notice, error, ahead (how many jobs come before it), request (what was asked, a
+    `TrainingRequest`), created_at, started_at, ended_at, stop_requested, pause_requested, training
+    (a `training_view`, or None before it begins).
     """
     with database.transaction() as session:
         job = session.get(JobRow, job_id)
@@ -104,8 +110,8 @@ def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = no
     return {
         "job": job.id,
         "state": SILENT if silent else job.state,
-        "over": job.state not in (QUEUED, RUNNING, AWAITING),
-        "notice": told(waits) if job.state == AWAITING else _job_notice(job, ahead, silent),
+        "over": job.state not in (*OPEN_JOBS, PAUSED, AWAITING),
+        "notice": told(waits) if job.state == AWAITING else job_notice(job, ahead, silent),
         "error": job.error,
         "ahead": ahead,
         "request": TrainingRequest.from_json(job.request),
@@ -113,6 +119,7 @@ def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = no
         "started_at": job.started_at,
         "ended_at": job.ended_at,
         "stop_requested": job.stop_requested,
+        "pause_requested": job.pause_requested,
         "training": training_view(database, training, clock) if training else None,
     }
 
@@ -142,7 +149,8 @@ def _training(
     state = _state(row, job, moment)
     attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
     measure = Measure.find(row.plan)
-    finalised = [round_view(one, measure) for one in attempts if one.state == FINALISED]
+    plan = find_plan(row)
+    finalised = [round_view(one, measure, plan) for one in attempts if one.state == FINALISED]
     rounds = [one for one in finalised if is_update(one["round"])]
     last = attempts[-1] if attempts else None
     return {
@@ -151,14 +159,17 @@ def _training(
         "network": row.network,
         "seed": row.seed,
         "rounds_planned": row.rounds,
+        "stopping": plan.stopping.words if plan and plan.stopping else "",
+        "sampled": plan.sampled if plan else None,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "reason": row.reason,
         "state": state,
         "over": state in _ENDED,
-        "notice": told(waits) if state == AWAITING else _notice(state, row, job),
+        "notice": told(waits) if state == AWAITING else training_notice(state, row, job),
         "job": job.id if job else None,
         "stop_requested": bool(job and job.stop_requested),
+        "pause_requested": bool(job and job.pause_requested),
         "resumed_at": job.resumed_at if job else None,
         "error": job.error if job else "",
         "round": last.round if last else None,
@@ -209,45 +220,12 @@ def _state(row: TrainingRow, job: JobRow | None, moment: datetime) -> str:
     if row.state in ("failed", UNOPENED):
         failed = REFUSED if row.state == UNOPENED else row.state
         return STOPPED if row.reason == STOPPED_REASON else failed
-    if row.state == RUNNING and job is not None and is_silent(job, moment):
-        return SILENT
+    if row.state == RUNNING and job is not None:
+        if is_silent(job, moment):
+            return SILENT
+        if job.state in (PAUSED, QUEUED):
+            return job.state
     return row.state
-
-
-def _notice(state: str, row: TrainingRow, job: JobRow | None) -> str:
-    """What somebody who comes back to the page must know."""
-    if row.state == UNOPENED:
-        ended = "Stopped on request" if state == STOPPED else row.reason
-        return f"{ended}. It never began: nothing of it stands on the ledger."
-    if state == STOPPED:
-        return "Stopped on request. The model of the last complete round stands."
-    if state == "failed":
-        return f"Ended early: {row.reason}. The model of the last complete round stands."
-    if state == SILENT:
-        return "The worker does not answer. Nothing is lost: the training resumes once it is back."
-    if state == RUNNING and job and job.stop_requested:
-        return "Stopping: the step under way is finished first."
-    if state == "finished" and job and job.stop_requested:
-        return "A stop was asked for while the last round was being finished: so it finished."
-    if job and job.resumed_at:
-        begun = "Resumed" if state == RUNNING else "Was resumed"
-        return f"{begun} where it was interrupted; every finished step was kept."
-    return ""
-
-
-def _job_notice(job: JobRow, ahead: int, silent: bool) -> str:
-    if job.state == QUEUED:
-        if not ahead:
-            return "Waiting: it begins as soon as the worker is free."
-        others = "one other training" if ahead == 1 else f"{ahead} other trainings"
-        return f"Waiting for {others}."
-    if silent:
-        return "The worker does not answer. Nothing is lost: the training resumes once it is back."
-    if job.state == RUNNING and job.training_id is None:
-        return "Preparing: keys and accounts of the parties."
-    if job.state == STOPPED and job.training_id is None:
-        return "Stopped before it began."
-    return job.error
 
 
 def _ahead(session: Session, job: JobRow) -> int:

@@ -20,6 +20,7 @@ from app.database import Database
 from app.errors import ModelRefused
 from app.models import DeploymentRow, PartyRow, ResultRow, TrainingRow
 from app.services.federation import HOSPITAL
+from app.services.training_outcome import last_round
 from app.services.trainings import FINISHED
 from contracts.errors import LedgerError
 from contracts.reader import LedgerReader
@@ -65,7 +66,7 @@ class ModelDownloads:
             account = _account(session, hospital)
             rows = [row for row in session.scalars(query) if account in _hospitals(row)]
             return [
-                OwnModel(row.id, row.task, row.model_sha256, row.rounds, row.ended_at)
+                OwnModel(row.id, row.task, row.model_sha256, last_round(row), row.ended_at)
                 for row in rows[:limit]
                 if row.model_sha256 and row.ended_at
             ]

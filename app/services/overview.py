@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import AttemptRow, JobRow, PartyRow, TrainingRow, UserRow
-from app.services.jobs import OPEN, QUEUED, RUNNING
+from app.services.jobs import OPEN, PAUSED, QUEUED, RUNNING
 from app.services.requests import TrainingRequest
 from app.services.trainings import FAILED
 from app.services.unopened import AWAITING, UNOPENED
@@ -25,8 +25,8 @@ from fl.federated_training import STOPPED as STOPPED_REASON
 class TrainingLine:
     """A training in a list: one that ran or runs, or (`training` None) one that only waits.
 
-    `state` is queued, awaiting, running, finished, stopped, refused or failed; `round` is the last
-    finished one. `attack` names the attack that it simulates.
+    `state` is queued, awaiting, running, paused, finished, stopped, refused or failed; `round` is
+    the last finished one. `attack` names the attack that it simulates.
     """
 
     training: str | None
@@ -56,7 +56,7 @@ class TrainingLine:
     @property
     def under_way(self) -> bool:
         """Whether it waits or runs."""
-        return self.state in (*OPEN, AWAITING)
+        return self.state in (*OPEN, PAUSED, AWAITING)
 
 
 class Overview:
@@ -74,12 +74,14 @@ class Overview:
     def under_way(self) -> list[TrainingLine]:
         """The running training, then those that wait, in the order in which they will run.
 
-        Last those that wait for an approval by hand.
+        Last those that are paused, or wait for an approval by hand.
         """
         with self._database.transaction() as session:
-            running = _lines(session, _started().where(TrainingRow.state == RUNNING))
+            begun = _lines(session, _started().where(TrainingRow.state == RUNNING))
             asked = _lines(session, _started().where(TrainingRow.state == AWAITING))
-            return [*running, *_waiting(session), *asked]
+            lines = [*begun, *_waiting(session), *asked]
+        order = {RUNNING: 0, QUEUED: 1, PAUSED: 2}
+        return sorted(lines, key=lambda line: order.get(line.state, 3))
 
     def trainings(self, limit: int = 200) -> list[TrainingLine]:
         """The trainings, the newest first; those that wait before those that began."""
@@ -115,7 +117,7 @@ def _lines(
             training=row.id,
             job=job.id if job else None,
             task=row.task,
-            state=_state(row),
+            state=_state(row, job),
             reason=row.reason,
             rounds=row.rounds,
             round=done or 0,
@@ -130,10 +132,15 @@ def _lines(
     ]
 
 
-def _state(row: TrainingRow) -> str:
-    """A training that somebody stopped did not fail; on the ledger both end with their reason."""
+def _state(row: TrainingRow, job: JobRow | None) -> str:
+    """One that rests has its job's state.
+
+    A training that somebody stopped did not fail; on the ledger both end with their reason.
+    """
     if row.state in (FAILED, UNOPENED) and row.reason == STOPPED_REASON:
         return "stopped"
+    if row.state == RUNNING and job is not None and job.state in (PAUSED, QUEUED):
+        return job.state
     return "refused" if row.state == UNOPENED else row.state
 
 
@@ -142,8 +149,8 @@ def _waiting(session: Session) -> list[TrainingLine]:
     query = (
         select(JobRow, UserRow.name)
         .outerjoin(UserRow, UserRow.id == JobRow.requested_by)
-        .where(JobRow.state.in_(OPEN), JobRow.training_id.is_(None))
-        .order_by((JobRow.state == QUEUED), JobRow.id)
+        .where(JobRow.state.in_((*OPEN, PAUSED)), JobRow.training_id.is_(None))
+        .order_by((JobRow.state != RUNNING), JobRow.id)
     )
     return [_waiting_line(job, name) for job, name in session.execute(query)]
 

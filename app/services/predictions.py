@@ -25,10 +25,11 @@ from app.database import Database
 from app.errors import ModelRefused, RequestError
 from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
+from app.services.training_outcome import has_finished, last_round
 from app.services.trainings import FINISHED
 from contracts.errors import ChainUnreachable, LedgerError, NotFound
 from contracts.reader import LedgerReader
-from contracts.records import TrainingRecord, TrainingState
+from contracts.records import TrainingRecord
 from crypto.digest import load_model
 from crypto.errors import CryptoError
 from fl.datasets import Column, Statistics, Task, encode, get_task
@@ -105,7 +106,8 @@ class Predictions:
             row = _find_training(session, task)
             if row is None or row.model_sha256 is None or row.ended_at is None:
                 return None
-            return ModelInUse(row.id, row.rounds, row.model_sha256, row.ended_at, row.accuracy)
+            made = last_round(row)
+            return ModelInUse(row.id, made, row.model_sha256, row.ended_at, row.accuracy)
 
     def check(self, task: str) -> Check:
         """Compare the model in use with the chain. Raises ModelRefused."""
@@ -189,8 +191,6 @@ def _find_training(session: Session, task: str) -> TrainingRow | None:
 def _checked(
     session: Session, row: TrainingRow, record: TrainingRecord, block: int, contract: str
 ) -> CheckedModel:
-    if record.state != TrainingState.ENDED or record.reason:
-        raise ModelRefused("The chain does not say that the model's training finished.")
     if record.statistics is None:
         raise ModelRefused("The chain holds no statistics of the model's training.")
     _check_named("plan", record.config_hash, row.plan_sha256)
@@ -210,6 +210,8 @@ def _checked(
         raise ModelRefused(f"The stored model cannot be read: {error}.") from error
     if (network, plan.task) != (plan.network, row.task):
         raise ModelRefused(f"The stored model is one for {plan.task}, not for {row.task}.")
+    if not has_finished(plan, record, row.attempts):
+        raise ModelRefused("The chain does not say that the model's training finished.")
     version = f"{row.id[:SHORT]}, round {record.next_round - 1}"
     check = Check(record.model.hex(), version, now(), block, contract)
     return CheckedModel(plan, statistics, parameters, check)

@@ -17,6 +17,7 @@ WAITING = "waiting"
 WORKING = "working"
 DONE = "done"
 FAILED = "failed"
+NOT_DRAWN = "not drawn"
 
 ROLES = dict.fromkeys(STEPS, (NODE,)) | {
     "train": (HOSPITAL,),
@@ -29,13 +30,14 @@ ROLES = dict.fromkeys(STEPS, (NODE,)) | {
 class PartyProgress:
     """Watches one training (see `fl.round.Watcher`) and keeps a row a party.
 
-    A row's `state` is waiting, working, done or failed; `text` says why it failed.
+    A row's `state` is waiting, working, done, failed or not drawn (for the round); `text` says why
+    it failed.
     """
 
     def __init__(self, database: Database, identifier: str, plan: Plan) -> None:
         self._database = database
         self._identifier = identifier
-        self._rounds = plan.rounds
+        self._plan = plan
         self._donates = plan.reviews(DONATION)
         self._named: set[str] = set()
         self._attempt: AttemptKey | None = None
@@ -63,6 +65,7 @@ class PartyProgress:
             self._attempt = key
             self._named.clear()
             self._done.clear()
+            self._write(self._resting(key.round), key.round, "train", NOT_DRAWN)
 
     def _step_over(self, event: StepDone) -> None:
         """Whoever has a part in the next step works on it from now on."""
@@ -70,20 +73,30 @@ class PartyProgress:
         following = STEPS.index(event.step) + 1
         if following < len(STEPS):
             self._begin(event.key.round, STEPS[following])
-        elif (number := self._next_round(event.key.round)) <= self._rounds or number == DONATION:
+        elif number := self._next_round(event.key.round):
             self._named.clear()
             self._begin(number, STEPS[0])
 
-    def _next_round(self, number: int) -> int:
+    def _next_round(self, number: int) -> int | None:
+        """The round that comes next, or None after the last."""
         if number == STATISTICS and self._donates:
             return DONATION
-        return 1 if number == DONATION else number + 1
+        following = 1 if number == DONATION else number + 1
+        return following if following <= self._plan.rounds else None
+
+    def _resting(self, number: int) -> list[str]:
+        """The hospitals that were not drawn for a round."""
+        drawn = self._plan.drawn(number)
+        return [one.name for one in self._plan.hospitals if one not in drawn]
 
     def _begin(self, round_number: int, step: str) -> None:
+        idle = set(self._named)
+        if step != "distribute":  # The result is everybody's.
+            idle.update(self._resting(round_number))
         query = update(PartyProgressRow).where(
             PartyProgressRow.training_id == self._identifier,
             PartyProgressRow.role.in_(ROLES[step]),
-            PartyProgressRow.party.not_in(self._named),
+            PartyProgressRow.party.not_in(idle),
         )
         values = {"round": round_number, "step": step, "state": WORKING, "text": "", "at": now()}
         with self._database.transaction() as session:

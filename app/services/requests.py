@@ -18,6 +18,9 @@ class TrainingRequest:
     `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
     `attack`: the name of an attack that is simulated; `attackers`: the hospitals that carry it out,
     or how many of them (by default one). `review`: whether updates are tested before they count;
+    `share`, 0 < share <= 1, is how many of the hospitals are drawn for each round.
+    `decay` is what each round multiplies the learning rate by; `stop_accuracy` and `patience` are
+    those of `fl.stopping.Stopping`.
     `fraction`, as "1/2", how much of the reference's lead over chance a model must reach, and
     `donated_rows` how many rows of each class a hospital donates at most.
     """
@@ -35,6 +38,10 @@ class TrainingRequest:
     review: bool = True
     fraction: str | None = None
     donated_rows: int | None = None
+    decay: float | None = None
+    share: float | None = None
+    stop_accuracy: float | None = None
+    patience: int | None = None
 
     def to_json(self) -> str:
         """The canonical JSON: sorted keys, no spaces."""

@@ -12,7 +12,7 @@ from app.services.detection import detection
 from app.services.live import whole_training
 from app.services.metrics import hospital_figures, pooled_figures
 from app.services.round_names import STATISTICS, in_order, is_update
-from app.services.round_view import View, failed_attempt, poisoning, round_view
+from app.services.round_view import View, failed_attempt, find_plan, poisoning, round_view
 from app.services.simulation import Simulation
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
@@ -39,7 +39,8 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
             raise RequestError(f"expected a training of this installation, got {identifier}")
         attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
         measure = Measure.find(row.plan)
-        finalised = [round_view(one, measure) for one in attempts if one.state == FINALISED]
+        plan = find_plan(row)
+        finalised = [round_view(one, measure, plan) for one in attempts if one.state == FINALISED]
         failed = [failed_attempt(one) for one in attempts if one.state not in (FINALISED, OPEN)]
         known = Simulation.from_row(row.simulation)
         rounds = [one for one in finalised if is_update(one["round"])]
@@ -115,6 +116,7 @@ def _round(view: View, known: Simulation | None) -> dict[str, Any]:
         "seconds": {step: round(taken, DIGITS) for step, taken in view["seconds"].items()},
         "bytes_by_step": view["bytes_by_step"],
         "hospitals": [_hospital(one, known) for one in view["hospitals"]],
+        "not_drawn": view["not_drawn"],
         "committee": view["committee"],
         "signers": view["signers"],
         "faults": view["faults"],

@@ -116,7 +116,9 @@ class ReviewCheck:
         aggregate = aggregate_for(self._plan, self._key.round, b"")
         quorum = self._ledger.training(self._key.training).quorum
         answers = dict(self._answers(messages))
-        sharing = judge_sharing(self._plan, aggregate, quorum, self._judged(), submissions, answers)
+        sharing = judge_sharing(
+            self._plan, self._key.round, quorum, self._judged(), submissions, answers
+        )
         root = submissions_root(submissions)
         return judge_attempt(
             self._plan, aggregate, root, sharing, outcome, self._norm_bound(record)

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from app.models import AttemptRow, StepRow, SubmissionRow
+from app.models import AttemptRow, StepRow, SubmissionRow, TrainingRow
 from app.services.metrics import round_figures
 from app.services.round_names import is_update, round_title
 from app.services.verdicts import Measure, findings, tally
 from contracts.records import DONATION
 from crypto.fixedpoint import SCALE
+from fl.errors import FlError
+from fl.plan import Plan
 from fl.training import accuracy
 
 View = dict[str, Any]
 
 
-def round_view(attempt: AttemptRow, measure: Measure | None) -> View:
+def round_view(attempt: AttemptRow, measure: Measure | None, plan: Plan | None) -> View:
     """What came out of an attempt and what it cost. Keys:
 
     round, title, attempt, accuracy, result_sha256
@@ -31,6 +33,8 @@ def round_view(attempt: AttemptRow, measure: Measure | None) -> View:
     hospitals
         Each with name, samples, weight, update_sha256, transaction, what was found (see
         `verdicts.findings`), and in the donation rows (of each class) or None.
+    not_drawn
+        The hospitals that had no part in it by the plan's draw.
     counts, kept_out
         How many updates were accepted, rejected, refused; the share of the last two, or None where
         nothing is tested.
@@ -52,6 +56,7 @@ def round_view(attempt: AttemptRow, measure: Measure | None) -> View:
         "faults": named_faults(attempt),
         "hospitals": _hospitals(attempt, measure),
         **round_figures(attempt.evaluations),
+        "not_drawn": not_drawn(plan, attempt.round),
         **_cost(attempt.steps),
         **_review(attempt),
     }
@@ -74,6 +79,22 @@ def named_faults(attempt: AttemptRow) -> list[dict[str, str]]:
         {"party": fault.party, "step": fault.step, "reason": fault.reason}
         for fault in attempt.faults
     ]
+
+
+def find_plan(row: TrainingRow) -> Plan | None:
+    """A training's plan; None where it is unreadable, which is for the verification to report."""
+    try:
+        return Plan.from_json(row.plan)
+    except FlError:
+        return None
+
+
+def not_drawn(plan: Plan | None, number: int) -> list[str]:
+    """The hospitals that had no part in a round, since they were not drawn for it."""
+    if plan is None:
+        return []
+    drawn = plan.drawn(number)
+    return [hospital.name for hospital in plan.hospitals if hospital not in drawn]
 
 
 def poisoning(rounds: Sequence[View]) -> dict[str, Any] | None:

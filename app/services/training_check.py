@@ -15,7 +15,7 @@ from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
 from app.services.review_check import Events
 from app.services.round_names import in_order, round_title
-from app.services.training_outcome import pooled
+from app.services.training_outcome import has_finished, pooled
 from app.services.trainings import FAILED, FINISHED, RUNNING, shortened
 from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
@@ -72,16 +72,17 @@ class TrainingCheck:
         self._compare("plan, as it is written", *written)
         facts = (plan.task, plan.network, plan.seed, plan.rounds)
         self._compare("its facts", facts, (row.task, row.network, row.seed, row.rounds))
-        self._ending(record)
+        self._ending(plan, record)
         self._report.guard(f"{self._name}, rounds", lambda: self._attempts(session, plan, record))
 
-    def _ending(self, record: TrainingRecord) -> None:
+    def _ending(self, plan: Plan, record: TrainingRecord) -> None:
         """How it ended and what came out; the time of it stands on no chain."""
         row = self._row
         if record.state != TrainingState.ENDED:
             self._compare("state", RUNNING, row.state)
             return
-        self._compare("state", FAILED if record.reason else FINISHED, row.state)
+        finished = has_finished(plan, record, row.attempts)
+        self._compare("state", FINISHED if finished else FAILED, row.state)
         self._compare("reason", record.reason, shortened(row.reason))
         self._compare("model", record.model.hex(), row.model_sha256)
         self._compare("statistics", _hex(record.statistics), row.statistics_sha256)

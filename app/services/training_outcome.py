@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from app.models import AttemptRow, TrainingRow
 from app.services.round_names import is_update
 from app.stores.rounds import FINALISED
-from contracts.records import TrainingRecord
+from contracts.records import TrainingRecord, TrainingState
+from fl.plan import Plan
+from fl.stopping import Reports, accuracies
 from fl.training import accuracy, balanced_accuracy
 
 
@@ -20,6 +22,31 @@ def note_outcome(row: TrainingRow, record: TrainingRecord) -> None:
     if confusion is not None:
         row.accuracy = accuracy(confusion)
         row.balanced_accuracy = balanced_accuracy(confusion)
+
+
+def reports(attempts: list[AttemptRow]) -> Reports:
+    """The hospitals' confusion matrices of each finalised round's model."""
+    return {
+        attempt.round: [one.confusion for one in attempt.evaluations]
+        for attempt in attempts
+        if attempt.state == FINALISED and is_update(attempt.round)
+    }
+
+
+def has_finished(plan: Plan, record: TrainingRecord, attempts: list[AttemptRow]) -> bool:
+    """Whether an ended training finished: no reason stands on the ledger but its stopping rule's.
+
+    What the rule says is computed again from the hospitals' evaluations.
+    """
+    done, told = record.next_round - 1, ""
+    if plan.stopping is not None and done < plan.rounds:
+        told = plan.stopping.reason(accuracies(reports(attempts), done))
+    return record.state == TrainingState.ENDED and record.reason == told
+
+
+def last_round(row: TrainingRow) -> int:
+    """The round that made a finished training's model: its last, or where its rule ended it."""
+    return max(reports(row.attempts), default=0) if row.reason else row.rounds
 
 
 def pooled(attempts: list[AttemptRow]) -> NDArray[np.int64] | None:

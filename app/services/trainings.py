@@ -5,16 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from fractions import Fraction
+from math import ceil
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import RequestError
-from app.models import TrainingRow
+from app.models import JobRow, TrainingRow
 from app.models.base import now
 from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
+from app.services.jobs import PAUSED
 from app.services.parties import assembled, load_tables
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
@@ -32,6 +35,7 @@ from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
 from fl.plan import Plan, Review
 from fl.round import Watcher
+from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
@@ -105,11 +109,15 @@ class Trainings:
             return next(same, None)
 
     def find_unfinished(self) -> str | None:
-        """The identifier of the training that was interrupted, or None."""
+        """The identifier of the training that was interrupted, or None; not of one that rests."""
         with self._database.transaction() as session:
+            paused = select(JobRow.training_id).where(
+                JobRow.state == PAUSED, JobRow.training_id.is_not(None)
+            )
             query = select(TrainingRow.id).filter_by(
                 state=RUNNING, deployment_id=self._federation.deployment
             )
+            query = query.where(TrainingRow.id.not_in(paused))
             return session.scalars(query.order_by(TrainingRow.started_at)).first()
 
     def find_finished(self) -> str | None:
@@ -200,6 +208,7 @@ class Trainings:
         defaults = task.defaults
         settings = self._federation.settings
         rounds = request.rounds or defaults.rounds
+        colluding = max(Plan.colluding, policy.fewest_accepted - 2)
         _check_policy(policy, task.name, len(names), settings.nodes, rounds)
         return Plan(
             task=task.name,
@@ -213,13 +222,16 @@ class Trainings:
                 learning_rate=request.learning_rate or defaults.learning_rate,
                 norm_bound=defaults.norm_bound,
                 class_weighted=defaults.class_weighted,
+                decay=request.decay or LocalSettings.decay,
             ),
             seed=request.seed,
             hospitals=self._federation.enrol(names, HOSPITAL),
             nodes=self._federation.enrol(self._federation.node_names(), NODE),
             threshold=settings.threshold,
-            colluding=max(Plan.colluding, policy.fewest_accepted - 2),
+            colluding=colluding,
             review=_review(request),
+            stopping=_stopping(request),
+            sampled=_sampled(request.share, len(names), colluding, policy),
         )
 
     def _note_opened(self, identifier: str) -> None:
@@ -289,6 +301,27 @@ def _review(request: TrainingRequest) -> Review | None:
         return Review()
     numerator, _, denominator = request.fraction.partition("/")
     return Review(rule=Rule(numerator=int(numerator), denominator=int(denominator)))
+
+
+def _sampled(share: float | None, hospitals: int, colluding: int, policy: Policy) -> int | None:
+    """How many hospitals a round draws: the share, rounded up, and no fewer than a sum needs.
+
+    None for all of them.
+    """
+    if share is None:
+        return None
+    if not 0 < share <= 1:
+        raise RequestError(f"expected a share of hospitals above 0, at most 1, got {share}")
+    # As the number is written: 0.7 of ten hospitals are seven, whatever floats make of it.
+    asked = ceil(Fraction(str(share)) * hospitals)
+    count = max(asked, colluding + 2, policy.fewest_accepted, policy.fewest_hospitals, 3)
+    return count if count < hospitals else None
+
+
+def _stopping(request: TrainingRequest) -> Stopping | None:
+    if request.stop_accuracy is None and request.patience is None:
+        return None
+    return Stopping(request.stop_accuracy, request.patience)
 
 
 def _partition(default: Partition, request: TrainingRequest) -> Partition:

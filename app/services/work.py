@@ -39,6 +39,7 @@ from config import TRAINING_LOCK, Settings
 from contracts.errors import ChainUnreachable, LedgerError
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import Event as RoundEvent
+from fl.round import StepDone
 
 # How long to wait before looking again: for work, and after something was not there.
 POLL_SECONDS = 0.5
@@ -49,6 +50,10 @@ _logger = logging.getLogger("consilium.worker")
 
 class Leaving(Exception):
     """The worker was told to end; the training is resumed by the next one."""
+
+
+class Paused(Exception):
+    """Somebody wants the training to rest; it goes on when somebody wants that."""
 
 
 class Lease:
@@ -187,6 +192,10 @@ class Worker:
                 return
             note = partial(_note, AuditLog(federation.database), job, state, reason)
             jobs.finish(job.id, self._owner, state, reason, note)
+        except Paused:
+            jobs.rest(job.id, self._owner)
+            _logger.warning("job %s is paused", job.id)
+            return
         except (Leaving, ChainUnreachable):
             jobs.release(self._owner)
             raise
@@ -211,12 +220,14 @@ class _Run:
     def run(self, check: Callable[[], None]) -> tuple[str, str]:
         """The state that the job ends with, and why.
 
-        Raises what `check` raises, and ChainUnreachable, OperationalError or InterfaceError when
-        the chain or the database is gone: the job can then be taken up again.
+        Raises Paused between two steps, what `check` raises, and ChainUnreachable, OperationalError
+        or InterfaceError when the chain or the database is gone: the job can then be taken up
+        again.
         """
         try:
+            self._rest()  # It may have been asked for while nobody worked at it.
             return self._train(self._job.training_id or self._begin(), check)
-        except (Leaving, LeaseLost, ChainUnreachable, OperationalError, InterfaceError):
+        except (Leaving, Paused, LeaseLost, ChainUnreachable, OperationalError, InterfaceError):
             raise
         except RequestError as refusal:
             return FAILED, str(refusal)
@@ -235,6 +246,8 @@ class _Run:
             def watch(event: RoundEvent) -> None:
                 progress(event)
                 check()
+                if isinstance(event, StepDone):
+                    self._rest()
 
             self._trainings.run(
                 identifier, watch, lambda: self._jobs.is_stop_requested(self._job.id)
@@ -243,6 +256,10 @@ class _Run:
         if state == FINISHED:
             return DONE, ""
         return STOPPED if reason == STOPPED_REASON else FAILED, reason
+
+    def _rest(self) -> None:
+        if self._jobs.is_pause_requested(self._job.id):
+            raise Paused
 
     def _begin(self) -> str:
         request = TrainingRequest.from_json(self._job.request)

@@ -396,6 +396,30 @@ def _add_training_options(group: argparse._ArgumentGroup) -> None:
         help="of the hospitals' optimiser (default: the task's)",
     )
     group.add_argument(
+        "--decay",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="what each round multiplies the learning rate by (default: 1)",
+    )
+    group.add_argument(
+        "--share",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="of the hospitals, how many are drawn for each round, at least 3 (default: 1, all)",
+    )
+    group.add_argument(
+        "--stop-accuracy",
+        type=option_values.real(1.0),
+        metavar="X",
+        help="end once this share of all test rows is answered right, such as 0.85",
+    )
+    group.add_argument(
+        "--patience",
+        type=option_values.whole(1, 1000),
+        metavar="N",
+        help="end after so many rounds without a better accuracy",
+    )
+    group.add_argument(
         "--seed",
         type=option_values.whole(0, 2**63 - 1),
         metavar="N",

@@ -28,6 +28,7 @@ from contracts.records import AttemptKey
 from fl.errors import ConflictError
 from fl.evaluation import Counts, Evaluation
 from fl.outcome import review_purpose
+from fl.stopping import Reports
 from fl.store import AttemptNote, StepCost, SubmissionNote
 
 Row = TypeVar("Row", EvaluationRow, MessageRow, StepRow, SubmissionRow, VoteRow)
@@ -219,6 +220,20 @@ class Rounds:
                         score_counts=_lists(found.scores),
                     )
                 )
+
+    def reports(self) -> Reports:
+        """What was noted of the models of finalised rounds."""
+        with self._database.transaction() as session:
+            query = (
+                select(AttemptRow.round, EvaluationRow.confusion)
+                .join(AttemptRow, AttemptRow.id == EvaluationRow.attempt_id)
+                .where(AttemptRow.training_id == self._training.hex())
+                .where(AttemptRow.state == FINALISED)
+            )
+            found: dict[int, list[list[list[int]]]] = {}
+            for number, confusion in session.execute(query):
+                found.setdefault(number, []).append(confusion)
+            return found
 
     def _transactions(self) -> tuple[int | None, float | None]:
         """How many were sent since the last step, and how long they took."""

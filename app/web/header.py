@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import ModelRefused
 from app.services import roles
+from app.services.jobs import PAUSED
 from app.services.overview import Overview, TrainingLine
 from app.services.predictions import ModelInUse, Predictions
 from app.services.unopened import AWAITING
@@ -206,6 +207,8 @@ def _running(lines: list[TrainingLine]) -> str:
     text = f"{first.title}, {first.state}"
     if first.state == AWAITING:
         text = f"{first.title}, waits for an approval"
+    elif first.state == PAUSED:
+        text = f"{first.title}, paused"
     elif first.training is not None:
         text = f"{first.title}, {first.round} of {first.rounds} rounds"
     return f"{text}; {more} more waiting" if more else text

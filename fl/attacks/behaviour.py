@@ -51,8 +51,12 @@ class Scene:
         return np.random.Generator(np.random.PCG64(seed))
 
     def honest_updates(self) -> Vector:
-        """The honest updates as one array, float64 (honest hospitals, parameters)."""
-        return np.stack(list(self.honest().values()))
+        """The honest updates as one array, float64 (honest hospitals, parameters).
+
+        In a round for which no honest hospital was drawn it has no rows.
+        """
+        updates = list(self.honest().values())
+        return np.stack(updates) if updates else np.empty((0, 0))
 
 
 def _same_rows(features: Features, labels: Labels, _scene: Scene) -> Rows:

@@ -119,8 +119,10 @@ def _fresh_model(_delta: Vector, scene: Scene) -> Vector:
     return flatten(scene.spec, fresh) - flatten(scene.spec, scene.parameters)
 
 
-def _little(_delta: Vector, scene: Scene) -> Vector:
+def _little(delta: Vector, scene: Scene) -> Vector:
     honest = scene.honest_updates()
+    if not len(honest):
+        return delta
     n, m = scene.hospitals, len(scene.attackers)
     supporters = n // 2 + 1 - m
     quantile = min(max((n - m - supporters) / (n - m), 0.01), 0.99)
@@ -129,8 +131,10 @@ def _little(_delta: Vector, scene: Scene) -> Vector:
     return moved
 
 
-def _just_inside(_delta: Vector, scene: Scene) -> Vector:
+def _just_inside(delta: Vector, scene: Scene) -> Vector:
     honest = scene.honest_updates()
+    if not len(honest):
+        return delta
     mean, direction = honest.mean(axis=0), -honest.std(axis=0)
     widest = max(float(np.linalg.norm(honest - one, axis=1).max()) for one in honest)
 
@@ -148,8 +152,10 @@ def _just_inside(_delta: Vector, scene: Scene) -> Vector:
     return moved
 
 
-def _inner_product(_delta: Vector, scene: Scene) -> Vector:
+def _inner_product(delta: Vector, scene: Scene) -> Vector:
     honest = scene.honest_updates()
+    if not len(honest):
+        return delta
     attackers = max(len(scene.attackers), 1)
     epsilon = INNER_PRODUCT_SURPLUS * len(honest) / attackers
     turned: Vector = -epsilon * honest.mean(axis=0)

@@ -11,6 +11,7 @@ from fl.attacks.behaviour import Rows
 from fl.datasets import SplitRule, Statistics, Table, Task, encode, local_sums, split
 from fl.networks import NetworkSpec, initial_parameters
 from fl.networks import flatten as flatten_parameters
+from fl.sampling import drawn
 from fl.training import LocalSettings
 
 
@@ -19,7 +20,7 @@ class Federation:
     """Hospitals with encoded rows, and the settings that they train with.
 
     `train` and `donated` map a hospital to its rows, `test` pools everybody's. Features are float32
-    (rows, inputs), labels int64 (rows,).
+    (rows, inputs), labels int64 (rows,). With `sampled` so many are drawn for each round.
     """
 
     spec: NetworkSpec
@@ -30,11 +31,16 @@ class Federation:
     train: Mapping[str, Rows]
     donated: Mapping[str, Rows]
     test: Rows
+    sampled: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The hospitals, in the order of every array of this package."""
         return tuple(self.train)
+
+    def drawn(self, number: int) -> tuple[str, ...]:
+        """The hospitals of a round, in the order of `names`; round 0 is the donation."""
+        return drawn(self.seed, number, self.names, self.sampled)
 
     def initial(self) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
         """The model that training starts from, float32 (parameters,)."""
@@ -67,6 +73,7 @@ def prepare(
     tables: Mapping[str, Table],
     rule: SplitRule,
     least_accepted: int,
+    sampled: int | None = None,
 ) -> Federation:
     """Split and encode every hospital's rows, by the statistics of all training rows."""
     parts = {name: split(table, rule) for name, table in tables.items()}
@@ -86,4 +93,5 @@ def prepare(
         {name: encoded(part.train) for name, part in parts.items()},
         {name: encoded(part.donated) for name, part in parts.items()},
         (np.concatenate([x for x, _ in tests]), np.concatenate([y for _, y in tests])),
+        sampled,
     )

@@ -49,6 +49,7 @@ def federation_of(plan: Plan, tables: Mapping[str, Table]) -> Federation:
         {hospital.name: tables[hospital.name] for hospital in plan.hospitals},
         plan.split,
         plan.least_accepted,
+        plan.sampled,
     )
 
 

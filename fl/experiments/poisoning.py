@@ -20,7 +20,7 @@ from fl.datasets import Partition, get_task
 from fl.defences import DEFENCES, Defence
 from fl.experiments.federations import Federation, default_federation
 from fl.experiments.plaintext_review import Review
-from fl.experiments.simulation import Case, Outcome, Unbounded, simulate
+from fl.experiments.simulation import Case, Outcome, RoundResult, Unbounded, simulate
 from fl.networks import NetworkSpec
 from fl.training import accuracy, balanced_accuracy
 
@@ -197,8 +197,15 @@ def _counted(run: Run, outcome: Outcome) -> Run:
     least = outcome.case.federation.least_accepted
     return replace(
         run,
-        poisoned=(sum(len(attackers - r.accepted) for r in rounds), len(rounds) * len(attackers)),
-        honest=(sum(len(honest - r.accepted) for r in rounds), len(rounds) * len(honest)),
+        poisoned=_left_out(rounds, attackers),
+        honest=_left_out(rounds, honest),
         flagged=(sum(n in honest for n in flagged), sum(n in attackers for n in flagged)),
         kept=sum(len(r.accepted) < least for r in rounds),
     )
+
+
+def _left_out(rounds: Sequence[RoundResult], group: set[str]) -> tuple[int, int]:
+    """Of the updates that the group sent, how many were left out, and all."""
+    sent = [one.sent & group for one in rounds]
+    out = (names - one.accepted for names, one in zip(sent, rounds, strict=True))
+    return sum(map(len, out)), sum(map(len, sent))

@@ -63,10 +63,12 @@ class Case:
 class RoundResult:
     """What a round did with the hospitals' updates.
 
-    `accepted` are those that passed (with too few of them the model stays), `norm_bound` is in
-    units of 2^-16; `judgement` is the review's, on the hospitals whose updates were within it.
+    `sent` are those that were drawn, `accepted` those that passed (with too few of them the model
+    stays), `norm_bound` is in units of 2^-16; `judgement` is the review's, on the hospitals whose
+    updates were within it.
     """
 
+    sent: frozenset[str]
     accepted: frozenset[str]
     norm_bound: int
     judgement: Judgement | None = None
@@ -84,7 +86,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class _Sent:
-    """What the hospitals of one case sent in a round, in the order of their names.
+    """What the hospitals drawn for a round of one case sent, in the order of their names.
 
     `reals` float64 (hospitals, parameters) are the updates as decoded, `integers` as shared.
     """
@@ -94,6 +96,11 @@ class _Sent:
     samples: Mapping[str, int]
     unclipped: tuple[bool, ...]
     root: Vector
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hospitals that sent something."""
+        return tuple(self.samples)
 
 
 def simulate(cases: Sequence[Case]) -> list[Outcome]:
@@ -125,16 +132,17 @@ def _train(outcomes: Sequence[Outcome], number: int) -> list[Vector]:
         starts += [outcome.model] * len(mine)
         ends.append(len(jobs))
     federation = outcomes[0].case.federation
-    deltas = batched_updates(federation.spec, np.stack(starts), jobs, federation.local)
+    settings = federation.local.in_round(number)
+    deltas = batched_updates(federation.spec, np.stack(starts), jobs, settings)
     return np.split(deltas, ends[:-1])
 
 
 def _jobs(outcome: Outcome, number: int) -> list[Job]:
-    """A job for every hospital, and one for the server where the defence trains its own."""
+    """A job for every hospital that was drawn; one for the server if the defence trains its own."""
     case = outcome.case
     jobs = []
-    for name, rows in case.federation.train.items():
-        behaviour = case.behaviour(name)
+    for name in case.federation.drawn(number):
+        rows, behaviour = case.federation.train[name], case.behaviour(name)
         features, labels = behaviour.rows(*rows, _scene(outcome, name, number))
         jobs.append(Job(features, labels, local_seed(case.federation.seed, number, name)))
     if isinstance(case.defence, Defence) and case.defence.needs_root:
@@ -147,7 +155,7 @@ def _jobs(outcome: Outcome, number: int) -> list[Job]:
 
 def _scene(outcome: Outcome, name: str, number: int, trained: Vector | None = None) -> Scene:
     case, bound = outcome.case, outcome.norm_bound / SCALE
-    names = case.federation.names
+    names = case.federation.drawn(number)
 
     def honest() -> dict[str, Vector]:
         if trained is None:
@@ -158,7 +166,7 @@ def _scene(outcome: Outcome, name: str, number: int, trained: Vector | None = No
     return Scene(
         case.federation.spec,
         name,
-        case.attackers,
+        tuple(n for n in names if n in case.behaviours),
         len(names),
         number,
         case.federation.seed,
@@ -170,7 +178,7 @@ def _scene(outcome: Outcome, name: str, number: int, trained: Vector | None = No
 
 def _send(outcome: Outcome, trained: Vector, number: int) -> _Sent:
     case, bound = outcome.case, outcome.norm_bound / SCALE
-    names = case.federation.names
+    names = case.federation.drawn(number)
     bounded = not isinstance(case.defence, Unbounded)
     integers, samples, unclipped = [], {}, []
     for name, delta in zip(names, trained[: len(names)], strict=True):
@@ -192,15 +200,14 @@ def _send(outcome: Outcome, trained: Vector, number: int) -> _Sent:
 
 def _finish(outcome: Outcome, sent: _Sent, slices: Mapping[str, Rows]) -> None:
     """Let the defence decide, and move the model and the bound."""
-    case = outcome.case
-    names = case.federation.names
+    case, everybody = outcome.case, frozenset(sent.names)
     if isinstance(case.defence, Unbounded):
-        _move(outcome, _weighted(sent, names, names, sent.samples))
-        outcome.rounds.append(RoundResult(frozenset(names), outcome.norm_bound))
+        _move(outcome, _weighted(sent, sent.names, sent.samples))
+        outcome.rounds.append(RoundResult(everybody, everybody, outcome.norm_bound))
         return
     standing = [i for i, row in enumerate(sent.integers) if within(row, outcome.norm_bound)]
     if len(standing) < case.federation.least_accepted:
-        outcome.rounds.append(RoundResult(frozenset(), outcome.norm_bound))
+        outcome.rounds.append(RoundResult(everybody, frozenset(), outcome.norm_bound))
         return
     if isinstance(case.defence, Defence):
         result = _by_baseline(outcome, sent, standing, case.defence)
@@ -216,7 +223,7 @@ def _move_bound(outcome: Outcome, sent: _Sent, standing: Sequence[int]) -> None:
     case = outcome.case
     counted = list(standing)
     if case.defence is DEFENCES["oracle"]:
-        counted = [i for i in standing if case.federation.names[i] not in case.behaviours]
+        counted = [i for i in standing if sent.names[i] not in case.behaviours]
     unclipped = sum(sent.unclipped[index] for index in counted)
     if counted:
         outcome.norm_bound = next_bound(outcome.norm_bound, unclipped, len(counted))
@@ -226,7 +233,7 @@ def _by_baseline(
     outcome: Outcome, sent: _Sent, standing: Sequence[int], defence: Defence
 ) -> RoundResult:
     """Baselines get what is within the bound: that check is not what they are compared by."""
-    names = outcome.case.federation.names
+    names = sent.names
     samples = {names[index]: sent.samples[names[index]] for index in standing}
     honest = np.array([names[index] not in outcome.case.behaviours for index in standing])
     given = Round(
@@ -237,7 +244,7 @@ def _by_baseline(
         honest,
     )
     _move(outcome, defence.combine(given))
-    return RoundResult(frozenset(samples), outcome.norm_bound)
+    return RoundResult(frozenset(names), frozenset(samples), outcome.norm_bound)
 
 
 def _by_review(
@@ -247,20 +254,20 @@ def _by_review(
     slices: Mapping[str, Rows],
     rule: Rule,
 ) -> RoundResult:
-    federation = outcome.case.federation
-    names = federation.names
+    federation, names = outcome.case.federation, sent.names
+    owners = [federation.names.index(names[index]) for index in standing]
     # As long as every round kept the initial model, the global model has learnt nothing.
     untrained = np.array_equal(outcome.model, federation.initial())
     updates = sent.reals[standing]
     judgement = judge_updates(
-        federation.spec, outcome.model, updates, standing, list(slices.values()), rule, untrained
+        federation.spec, outcome.model, updates, owners, list(slices.values()), rule, untrained
     )
     verdicts = zip(standing, judgement.verdicts, strict=True)
     accepted = tuple(names[index] for index, verdict in verdicts if verdict.accepted)
     if len(accepted) >= federation.least_accepted:
         samples = {name: sent.samples[name] for name in accepted}
-        _move(outcome, _weighted(sent, names, accepted, capped_weights(samples)))
-    return RoundResult(frozenset(accepted), outcome.norm_bound, judgement)
+        _move(outcome, _weighted(sent, accepted, capped_weights(samples)))
+    return RoundResult(frozenset(names), frozenset(accepted), outcome.norm_bound, judgement)
 
 
 def _slices(case: Case) -> dict[str, Rows]:
@@ -273,13 +280,11 @@ def _slices(case: Case) -> dict[str, Rows]:
     }
 
 
-def _weighted(
-    sent: _Sent, names: Sequence[str], used: Sequence[str], weights: Mapping[str, int]
-) -> Vector:
+def _weighted(sent: _Sent, used: Sequence[str], weights: Mapping[str, int]) -> Vector:
     """The weighted mean in integers, as it is opened: float64 (parameters,)."""
     total = np.zeros(sent.integers.shape[1], dtype=np.int64)
     for name in used:
-        total += weights[name] * sent.integers[names.index(name)]
+        total += weights[name] * sent.integers[sent.names.index(name)]
     return decode_mean(total, sum(weights[name] for name in used))
 
 

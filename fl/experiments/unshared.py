@@ -54,13 +54,15 @@ class _Replay:
 
     def _trained(self, name: str, number: int, parameters: Parameters, rows: Rows) -> Vector:
         """A trained difference, not yet cut to the round's bound."""
-        settings = replace(self.plan.local, norm_bound=LARGEST_NORM_BOUND)
+        settings = replace(self.plan.local.in_round(number), norm_bound=LARGEST_NORM_BOUND)
         seed = local_seed(self.plan.seed, number, name)
         return local_update(self.plan.spec, parameters, *rows, settings, seed).delta
 
     def _scene(self, name: str, number: int, parameters: Parameters, bound: float) -> Scene:
+        drawn = [hospital.name for hospital in self.plan.drawn(number)]
+
         def honest() -> dict[str, Vector]:
-            others = [n for n in self.rows if n not in self.behaviours]
+            others = [n for n in drawn if n not in self.behaviours]
             return {
                 n: clip(self._trained(n, number, parameters, self.rows[n]), bound) for n in others
             }
@@ -68,8 +70,8 @@ class _Replay:
         return Scene(
             spec=self.plan.spec,
             hospital=name,
-            attackers=tuple(n for n in self.rows if n in self.behaviours),
-            hospitals=len(self.rows),
+            attackers=tuple(n for n in drawn if n in self.behaviours),
+            hospitals=len(drawn),
             round=number,
             seed=self.plan.seed,
             norm_bound=bound,

@@ -14,6 +14,7 @@ from app.errors import LeaseLost, RequestError
 from app.models import DeploymentRow, JobRow, TrainingRow
 from app.services.jobs import LEASE, Jobs
 from app.services.live import job_view
+from app.services.overview import Overview
 from app.services.requests import TrainingRequest
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).replace(tzinfo=None)
@@ -340,3 +341,126 @@ def test_a_job_whose_worker_is_silent_says_so_and_that_nothing_is_lost(
 def test_there_is_no_view_of_a_job_that_never_was(database: Database) -> None:
     with pytest.raises(RequestError, match="no such training"):
         job_view(database, 99)
+
+
+def state_of(jobs: Jobs, number: int) -> str:
+    job = jobs.find(number)
+    assert job is not None
+    return job.state
+
+
+def paused_in_the_middle(database: Database, jobs: Jobs, clock: Clock) -> int:
+    """A job that was paused when its training had begun on the ledger."""
+    add_training(database)
+    number = submit(jobs)
+    jobs.claim("a")
+    with database.transaction() as session:
+        jobs.begin(session, number, "a", TRAINING)
+    jobs.request_pause(number)
+    clock.advance(timedelta(seconds=1))
+    jobs.rest(number, "a")
+    return number
+
+
+def test_a_queued_job_that_is_paused_lets_others_go_first(jobs: Jobs) -> None:
+    first, second = submit(jobs), submit(jobs)
+    assert jobs.request_pause(first).state == "paused"
+    claimed = jobs.claim("a")
+    assert claimed is not None
+    assert claimed.id == second
+    jobs.finish(second, "a", "done")
+    assert not jobs.has_work()
+
+
+def test_a_job_that_is_resumed_has_its_old_place(jobs: Jobs) -> None:
+    first, second = submit(jobs), submit(jobs)
+    jobs.request_pause(first)
+    assert jobs.request_resume(first).state == "queued"
+    assert [job.id for job in jobs.queue()] == [first, second]
+
+
+def test_a_running_job_is_asked_to_rest_and_the_worker_lets_it(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    add_training(database)
+    number = submit(jobs)
+    jobs.claim("a")
+    with database.transaction() as session:
+        jobs.begin(session, number, "a", TRAINING)
+    assert jobs.request_pause(number).state == "running"
+    # The wish outlives the worker.
+    jobs.release("a")
+    jobs.claim("b")
+    assert jobs.is_pause_requested(number)
+    with pytest.raises(LeaseLost):
+        jobs.rest(number, "a")
+    jobs.rest(number, "b")
+    assert state_of(jobs, number) == "paused"
+    assert not jobs.is_pause_requested(number)
+    assert not jobs.has_work()
+    assert jobs.adopt(1) is None
+    jobs.request_resume(number)
+    clock.advance(timedelta(minutes=1))
+    claimed = jobs.claim("c")
+    assert claimed is not None
+    assert (claimed.id, claimed.training_id, claimed.resumed_at) == (number, TRAINING, clock())
+
+
+def test_the_wish_to_pause_can_be_taken_back(jobs: Jobs) -> None:
+    number = submit(jobs)
+    jobs.claim("a")
+    jobs.request_pause(number)
+    assert jobs.request_resume(number).state == "running"
+    assert not jobs.is_pause_requested(number)
+    with pytest.raises(RequestError, match="is not paused"):
+        jobs.request_resume(number)
+
+
+def test_what_neither_runs_nor_waits_its_turn_cannot_be_paused(jobs: Jobs) -> None:
+    paused, running = submit(jobs), submit(jobs)
+    jobs.request_pause(paused)
+    jobs.claim("a")
+    jobs.request_stop(running)
+    over = submit(jobs)
+    jobs.request_stop(over)
+    for number in (paused, running, over, 99):
+        with pytest.raises(RequestError, match="can be paused"):
+            jobs.request_pause(number)
+
+
+def test_a_paused_job_that_has_not_begun_is_stopped_at_once(jobs: Jobs) -> None:
+    number = submit(jobs)
+    jobs.request_pause(number)
+    assert jobs.request_stop(number).state == "stopped"
+
+
+def test_a_paused_training_is_ended_on_the_ledger_by_the_worker(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    number = paused_in_the_middle(database, jobs, clock)
+    assert jobs.request_stop(number).state == "queued"
+    view = job_view(database, number, clock)["training"]
+    assert view["state"] == "queued"
+    assert view["notice"].startswith("Waits for the worker to end it")
+    claimed = jobs.claim("b")
+    assert claimed is not None
+    assert claimed.id == number
+    assert jobs.is_stop_requested(number)
+
+
+def test_a_page_says_that_a_training_is_paused_and_what_that_means(
+    database: Database, jobs: Jobs, clock: Clock
+) -> None:
+    number = paused_in_the_middle(database, jobs, clock)
+    view = job_view(database, number, clock)
+    assert (view["state"], view["over"]) == ("paused", False)
+    assert (view["training"]["state"], view["training"]["over"]) == ("paused", False)
+    assert view["training"]["notice"].startswith("Paused at 2026-01-01 12:00 UTC. Nothing is lost.")
+    assert "comes too late" in view["training"]["notice"]
+    (line,) = Overview(database).under_way()
+    assert (line.state, line.under_way) == ("paused", True)
+    jobs.request_resume(number)
+    assert job_view(database, number, clock)["training"]["state"] == "queued"
+    waiting = submit(jobs)
+    jobs.request_pause(waiting)
+    assert job_view(database, waiting, clock)["notice"].endswith("It keeps its place in the queue.")

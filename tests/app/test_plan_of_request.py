@@ -15,6 +15,7 @@ from app.services.trainings import Trainings
 from contracts.chain import ChainEndpoint
 from fl.datasets import get_task
 from fl.plan import Plan, Review
+from fl.stopping import Stopping
 from tests.app.installations import settings_of
 
 HEART = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
@@ -49,10 +50,11 @@ def test_nothing_asked_for_gives_the_defaults(trainings: Trainings, task: str) -
 
 
 def test_what_is_asked_for_is_in_the_plan(trainings: Trainings) -> None:
-    request = TrainingRequest(rounds=3, local_epochs=2, learning_rate=0.125, seed=11)
+    request = TrainingRequest(rounds=3, local_epochs=2, learning_rate=0.125, decay=0.5, seed=11)
     plan = trainings.plan(request)
     asked = (plan.rounds, plan.local.epochs, plan.local.learning_rate, plan.seed)
     assert asked == (3, 2, 0.125, 11)
+    assert plan.local.decay == 0.5
     assert names(plan) == HEART
 
 
@@ -163,3 +165,22 @@ def test_the_rule_and_the_size_of_the_slices_can_be_chosen(trainings: Trainings)
     assert (plan.rule.numerator, plan.rule.denominator) == (3, 4)
     assert plan.split.donated_rows == 8
     assert plan.digest() != trainings.plan(TrainingRequest()).digest()
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(None, None), (1.0, None), (0.7, 7), (0.71, 8), (0.1, 3), (0.95, None)]
+)
+def test_a_share_of_the_hospitals_is_rounded_up_and_never_too_few(
+    trainings: Trainings, share: float | None, expected: int | None
+) -> None:
+    plan = trainings.plan(TrainingRequest(task="diabetes", hospitals=10, share=share))
+    assert plan.sampled == expected
+
+
+def test_a_rule_that_ends_it_is_in_the_plan(trainings: Trainings) -> None:
+    asked = TrainingRequest(stop_accuracy=0.8, patience=3)
+    assert trainings.plan(asked).stopping == Stopping(0.8, 3)
+    with pytest.raises(RequestError, match="expected an accuracy above 0"):
+        trainings.plan(TrainingRequest(stop_accuracy=1.5))
+    with pytest.raises(RequestError, match="expected a share of hospitals"):
+        trainings.plan(TrainingRequest(share=0.0))

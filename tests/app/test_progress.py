@@ -19,12 +19,13 @@ TRAINING = "ab" * 32
 HOSPITALS, NODES = ("A", "B", "C"), ("Node 1", "Node 2", "Node 3")
 COST = StepCost(0.1, 1, 1)
 
-# Of a plan, only its parties' names, its rounds and whether it reviews are asked for.
+# Of a plan, only its parties' names, its rounds, who is drawn and whether it reviews are asked for.
 PLAN: Any = SimpleNamespace(
     rounds=1,
     reviews=lambda _: False,
     hospitals=[SimpleNamespace(name=name) for name in HOSPITALS],
     nodes=[SimpleNamespace(name=name) for name in NODES],
+    drawn=lambda _: PLAN.hospitals,
 )
 
 
@@ -113,6 +114,24 @@ def test_whoever_failed_stays_out_until_the_next_attempt(
     progress(AttemptFailed(key(0), "2 hospitals submitted, 3 are needed"))
     progress(StepDone(key(0, 2), "open", COST))
     assert parties(database)["B"] == (0, "train", "working")
+
+
+def test_who_was_not_drawn_rests_until_the_result_is_there(
+    database: Database, progress: PartyProgress
+) -> None:
+    sampling = SimpleNamespace(
+        **vars(PLAN) | {"drawn": lambda number: PLAN.hospitals[1:] if number else PLAN.hospitals}
+    )
+    progress = PartyProgress(database, TRAINING, sampling)
+    progress(StepDone(key(0), "open", COST))
+    assert parties(database)["A"] == (0, "train", "working")
+    progress(PartyDone(key(1), "open", "Node 1"))
+    assert parties(database)["A"] == (1, "train", "not drawn")
+    progress(StepDone(key(1), "open", COST))
+    assert parties(database)["A"] == (1, "train", "not drawn")
+    assert parties(database)["B"] == (1, "train", "working")
+    progress(StepDone(key(1), "vote", COST))
+    assert parties(database)["A"] == (1, "distribute", "working")
 
 
 def test_after_the_last_round_nobody_works(database: Database, progress: PartyProgress) -> None:

@@ -217,3 +217,9 @@ def test_out_of_range_wraps_to_a_small_sum_of_squares() -> None:
     assert sum(int(w) ** 2 for w in words[:4]) % F61.modulus == 1
     assert np.array_equal(sent[4:], integers[4:])
     assert integers[0] == 0
+
+
+@pytest.mark.parametrize("name", ["alie", "min-max", "ipm"])
+def test_without_honest_hospitals_in_a_round_there_is_nothing_to_hide_among(name: str) -> None:
+    alone = replace(SCENE, attackers=("A", "B", "C"), hospitals=3, honest=dict)
+    assert (get_attack(name).behaviour.update(DELTA, alone) == DELTA).all()

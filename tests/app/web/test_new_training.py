@@ -17,8 +17,12 @@ HEART = {
     "rounds": "4",
     "local_epochs": "2",
     "learning_rate": "0.01",
+    "decay": "0.9",
+    "share": "75",
     "seed": "11",
     "review": "y",
+    "fraction": "1/2",
+    "donated_rows": "16",
     "attack": "",
     "attackers": "1",
 }
@@ -29,8 +33,12 @@ DIABETES = {
     "rounds": "3",
     "local_epochs": "1",
     "learning_rate": "0.001",
+    "decay": "1",
+    "share": "100",
     "seed": "7",
     "review": "y",
+    "fraction": "1/2",
+    "donated_rows": "16",
     "attack": "",
     "attackers": "1",
 }
@@ -47,7 +55,11 @@ def test_heart_is_asked_for_as_the_form_says(site: Site) -> None:
         rounds=4,
         local_epochs=2,
         learning_rate=0.01,
+        decay=0.9,
+        share=0.75,
         seed=11,
+        fraction="1/2",
+        donated_rows=16,
     )
     assert job.requested_by == site.row("administrator").id
 
@@ -63,7 +75,11 @@ def test_diabetes_is_asked_for_as_the_form_says(site: Site) -> None:
         rounds=3,
         local_epochs=1,
         learning_rate=0.001,
+        decay=1.0,
+        share=1.0,
         seed=7,
+        fraction="1/2",
+        donated_rows=16,
     )
 
 
@@ -79,6 +95,11 @@ def test_updates_are_tested_unless_that_is_switched_off(site: Site) -> None:
     assert not asked(site, review="").review
 
 
+def test_the_verification_rule_is_asked_for_as_the_form_says(site: Site) -> None:
+    request = asked(site, fraction="3/4", donated_rows="8")
+    assert (request.fraction, request.donated_rows) == ("3/4", 8)
+
+
 def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
     request = asked(site, attack="label-flip", attackers="2")
     assert (request.attack, request.attackers, request.review) == ("label-flip", 2, True)
@@ -87,6 +108,21 @@ def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
 def test_without_an_attack_there_are_no_attackers(site: Site) -> None:
     request = asked(site, attackers="3")
     assert (request.attack, request.attackers) == (None, None)
+
+
+def test_a_stopping_rule_is_asked_for_as_the_form_says(site: Site) -> None:
+    request = asked(site, stop_accuracy="84.1", patience="3")
+    assert (request.stop_accuracy, request.patience) == (0.841, 3)
+
+
+def test_an_empty_stopping_rule_is_none(site: Site) -> None:
+    answer = site.browser("administrator").send(
+        "/admin/trainings/new/heart", HEART | {"stop_accuracy": "", "patience": " "}
+    )
+    assert answer.status_code == 303
+    (job,) = site.services.jobs.queue()
+    request = TrainingRequest.from_json(job.request)
+    assert (request.stop_accuracy, request.patience) == (None, None)
 
 
 def test_form_tells_what_each_attack_does(site: Site) -> None:
@@ -117,12 +153,17 @@ def test_installation_that_cannot_test_says_so(site: Site) -> None:
         ({"rounds": "51"}, "At most 50 rounds when updates are tested"),
         ({"attack": "label-flip", "attackers": "4"}, "as many as there are hospitals: 3."),
         ({"attack": "bribery"}, "Not a valid choice"),
+        ({"fraction": "9/8"}, "Not a valid choice"),
+        ({"donated_rows": "257"}, "Expected a whole number, 1 to 256."),
         ({"attackers": "0"}, "Expected a whole number, 1 to 10."),
         ({"hospitals": ["Cleveland", "Hungary"]}, "Choose at least 3 hospitals"),
         ({"hospitals": ["Cleveland", "Hungary", "Atlantis"]}, "not a valid choice"),
         ({"rounds": "0"}, "Expected a whole number, 1 to 1000."),
         ({"rounds": "ten"}, "Expected a whole number"),
         ({"learning_rate": "nan"}, "Expected a number"),
+        ({"decay": "0.49"}, "Expected a number, 0.5 to 1."),
+        ({"stop_accuracy": "101"}, "Expected a number, 1 to 100."),
+        ({"patience": "0"}, "Expected a whole number, 1 to 1000."),
         ({"seed": "-1"}, "Expected a whole number, from 0."),
         ({"seed": str(2**63)}, "Expected a whole number, from 0."),
     ],
@@ -146,6 +187,7 @@ def test_wrong_values_are_named_and_the_others_kept(
         ("learning_rate", "", "Expected a number, 0.00001 to 1."),
         ("alpha", "1,5", "Expected a number, "),
         ("rounds", "ten", "Expected a whole number, 1 to 1000."),
+        ("patience", "two", "Expected a whole number, 1 to 1000."),
         ("hospitals", "2.5", "Expected a whole number, "),
         ("seed", "0x", "Expected a whole number, from 0."),
     ],
@@ -189,6 +231,39 @@ def test_request_and_stop_are_in_the_audit_log(site: Site) -> None:
         ("Alice administrator", "training.requested", f"job {job.id}"),
     ]
     assert json.loads(newest[1].details)["request"] == job.request
+
+
+def test_a_waiting_training_is_paused_and_resumed_by_name(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    page = alice.get(f"/admin/jobs/{job.id}").text
+    assert "Pause the training" in page
+    assert ">Resume<" not in page
+    page = alice.send(f"/admin/jobs/{job.id}/pause", follow_redirects=True).text
+    assert "Paused" in page
+    assert ">Resume<" in page
+    assert "Pause the training" not in page
+    assert not site.services.jobs.queue()
+    assert "can be paused" in alice.send(f"/admin/jobs/{job.id}/pause", follow_redirects=True).text
+    alice.send(f"/admin/jobs/{job.id}/resume")
+    assert [one.id for one in site.services.jobs.queue()] == [job.id]
+    assert "is not paused" in alice.send(f"/admin/jobs/{job.id}/resume", follow_redirects=True).text
+    newest = site.services.audit.entries(1).entries[:2]
+    assert [(one.actor, one.action, one.subject) for one in newest] == [
+        ("Alice administrator", "training.resumed", f"job {job.id}"),
+        ("Alice administrator", "training.pause_requested", f"job {job.id}"),
+    ]
+
+
+def test_a_page_with_the_wrong_button_is_loaded_again(site: Site) -> None:
+    alice = site.browser("administrator")
+    alice.send("/admin/trainings/new/heart", HEART)
+    (job,) = site.services.jobs.queue()
+    assert "HX-Refresh" not in alice.get(f"/admin/jobs/{job.id}/now?resting=0").headers
+    site.services.jobs.request_pause(job.id)
+    assert alice.get(f"/admin/jobs/{job.id}/now?resting=0").headers["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in alice.get(f"/admin/jobs/{job.id}/now?resting=1").headers
 
 
 def test_stopping_twice_is_told_and_harmless(site: Site) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,10 @@ def attempt_key(round_number: int = 1, attempt: int = 1) -> AttemptKey:
 
 
 class Federation:
-    """Parties with fresh keys on a fresh contract; `faulty` says who is not what it should be."""
+    """Parties with fresh keys on a fresh contract; `faulty` says who is not what it should be.
+
+    `course` holds further fields of the plan.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Federation:
         faulty: Parties | None = None,
         review: Review | None = None,
         parts: Mapping[str, Part] | None = None,
+        **course: object,
     ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
@@ -85,7 +90,7 @@ class Federation:
         self.tables: Mapping[str, Table] = get_task("heart").load()
         self._chain = chain
         self._parts = parts or {}
-        self.plan = self._plan(rounds, seed, local, review)
+        self.plan = replace(self._plan(rounds, seed, local, review), **course)  # type: ignore[arg-type]
         self._register(deputy)
         self._note_training()
         open_training(self.plan, TRAINING, self.ledger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,7 +26,14 @@ from fl.strategies import plain_fedavg_round
 from fl.training import local_seed, local_update
 from tests.chains import on_all_chains
 from tests.fl.protocol.engines import Recorder
-from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
+from tests.fl.protocol.federation import (
+    HOSPITALS,
+    LOCAL,
+    NODES,
+    TRAINING,
+    Federation,
+    attempt_key,
+)
 
 pytestmark = on_all_chains
 
@@ -38,7 +46,11 @@ def federation(
 ) -> Iterator[Federation]:
     """A finished training of two rounds; its tests only look."""
     federation = Federation(
-        chain, tmp_path_factory.mktemp("honest") / "federation", blank, rounds=ROUNDS
+        chain,
+        tmp_path_factory.mktemp("honest") / "federation",
+        blank,
+        rounds=ROUNDS,
+        local=replace(LOCAL, decay=0.25),
     )
     recorder = Recorder(federation.engine())
     assert federation.run(recorder).finished
@@ -70,7 +82,8 @@ def test_the_model_is_float_fedavg_within_a_fixed_point_unit(
         rows = split(federation.tables[name], plan.split).train
         features = encode_features(plan.data, rows.features, statistics_of(federation))
         seed = local_seed(plan.seed, number, name)
-        update = local_update(plan.spec, before, features, rows.labels, plan.local, seed)
+        settings = plan.local.in_round(number)
+        update = local_update(plan.spec, before, features, rows.labels, settings, seed)
         deltas.append(update.delta)
     weights = list(federation.accepted(key).values())
     plain = flatten(plan.spec, plain_fedavg_round(plan.spec, before, deltas, weights))
