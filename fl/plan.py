@@ -13,7 +13,7 @@ from crypto.context import canonical
 from crypto.digest import model_bytes
 from crypto.envelope import PublicKey, load_public_key
 from crypto.fixedpoint import check_capacity
-from fl.datasets import Partition, SplitRule, Task, get_task
+from fl.datasets import Partition, SplitRule, Task, task_of
 from fl.errors import PlanError
 from fl.networks import NetworkSpec, initial_parameters
 from fl.training import LocalSettings
@@ -151,7 +151,7 @@ class Plan:
     @property
     def data(self) -> Task:
         """The task's description."""
-        return get_task(self.task)
+        return task_of(self.task, self.partition)
 
     @property
     def spec(self) -> NetworkSpec:
@@ -181,14 +181,15 @@ class Plan:
 
     def to_json(self) -> str:
         """The canonical JSON: sorted keys, no spaces."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self) | {"partition": self.partition.to_fields()}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """The inverse of `to_json`. Raises PlanError."""
         try:
             fields = json.loads(text)
-            fields["partition"] = Partition(**fields["partition"])
+            fields["partition"] = Partition.from_fields(fields["partition"])
             fields["split"] = SplitRule(**fields["split"])
             fields["local"] = LocalSettings(**fields["local"])
             if fields["review"] is not None:

@@ -10,6 +10,7 @@ from flask_wtf import CSRFProtect
 from app.admin import routes as admin
 from app.auth import routes as auth
 from app.database import Database
+from app.datasets import routes as datasets
 from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
@@ -30,7 +31,8 @@ from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
 from app.web import assets, errors, header, headers, limiter, login, roles
 from app.web import services as service
-from config import ROOT, Settings
+from config import DATASETS, ROOT, Settings
+from fl.datasets import use_folder
 
 # Names under which a browser reaches this server. Another one in the Host header means that a
 # foreign page had its own name resolved to this address.
@@ -49,12 +51,13 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     """
     app = Flask("consilium", root_path=str(ROOT), static_folder=str(ROOT / "static"))
     _configure(app, settings.instance_dir)
+    use_folder(settings.instance_dir / DATASETS)
     service.install(app, _make_services(settings, passwords))
     login.install(app)
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, doctor, operator, ledger):
+    for pages in (home, auth, admin, datasets, doctor, operator, ledger):
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)

@@ -30,6 +30,7 @@ _PAGES: Final = {
     roles.ADMINISTRATOR: (
         ("Overview", "admin.overview"),
         ("People", "admin.people.users"),
+        ("Data sets", "datasets.listed"),
         ("Trainings", "admin.trainings.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
@@ -38,6 +39,7 @@ _PAGES: Final = {
     roles.OPERATOR: (("My hospital", "operator.home"),),
     roles.AUDITOR: (
         ("Home", "home.index"),
+        ("Data sets", "datasets.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),

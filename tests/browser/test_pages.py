@@ -27,6 +27,9 @@ PAGES: dict[str | None, dict[str, str]] = {
     "administrator": {
         "admin.overview": "/admin/",
         "admin.people.users": "/admin/users",
+        "datasets.listed": "/datasets",
+        "datasets.one": "/datasets/diabetes",
+        "datasets.hospital": "/datasets/heart/hospitals/Switzerland",
         "admin.trainings.listed": "/admin/trainings",
         "admin.trainings.new": "/admin/trainings/new/diabetes",
         "admin.trainings.one": "{training}",
@@ -61,6 +64,7 @@ NO_PAGES = {
     "admin.trainings.job",
     "admin.trainings.job_now",
     "admin.trainings.dossier",
+    "datasets.summary",
     "operator.signed",
     "operator.model",
     "ledger.dossiers.file",

@@ -36,6 +36,7 @@ MAY = {
     "auth.wallets.link": frozenset(ROLES),
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
+    "datasets": frozenset({ADMINISTRATOR, AUDITOR}),
     "doctor": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
@@ -51,6 +52,7 @@ _ARGUMENTS = {
     "hospital": "Cleveland",
     "filename": "css/base.css",
     "value": "0" * 64,
+    "form": "csv",
 }
 
 
