@@ -2,9 +2,10 @@
 
 Templates and their variables: datasets/list.html gets `tasks` (`TaskData` each); datasets/task.html
 `data` (a `TaskData`), `form` (how the rows are dealt, None where hospitals are given), `choice`
-(the query that keeps it) and `file` (a `FileCheck`, None for imported tasks);
-datasets/hospital.html `data`, `summary`, `choice`, `charts` (by column) and `rows` (a public set's
-first ones, else None).
+(the query that keeps it), `file` (a `FileCheck`, None for imported tasks) and `origins` (of
+imported hospitals); datasets/hospital.html `data`, `summary`, `choice`, `charts` (by column),
+`rows` (a public set's first ones, else None), `origin` and `in_use` (why an imported hospital's
+rows cannot be removed, or "").
 """
 
 from __future__ import annotations
@@ -14,9 +15,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.datasets.forms import deal_form
+from app.errors import RequestError
 from app.services.datasets import (
     HIDDEN,
     TaskData,
@@ -27,7 +39,9 @@ from app.services.datasets import (
     task_data,
 )
 from app.services.roles import ADMINISTRATOR, AUDITOR
+from app.web import login
 from app.web.roles import requires
+from app.web.services import services
 from fl.datasets import Task, get_task, task_names
 from fl.datasets.source import Provenance
 from fl.datasets.summary import FEW_ROWS, LEAST, MANY_ROWS, Distribution
@@ -74,6 +88,7 @@ def one(task: str) -> tuple[str, HTTPStatus]:
         form=form,
         choice=_choice(data),
         file=_file(chosen),
+        origins=[services().imports.find_origin(task, name) for name in chosen.joined],
         chart=_class_chart(data),
         **_RULES,
     )
@@ -102,8 +117,11 @@ def hospital(task: str, hospital: str) -> str:
     found = next((each for each in data.summaries if each.hospital == hospital), None)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
+    imports = services().imports
     return render_template(
         "datasets/hospital.html",
+        origin=imports.find_origin(task, hospital),
+        in_use=imports.in_use(task, hospital),
         data=data,
         summary=found,
         choice=_choice(data),
@@ -111,6 +129,25 @@ def hospital(task: str, hospital: str) -> str:
         rows=_public_rows(data, hospital),
         **_RULES,
     )
+
+
+@blueprint.post("/<task>/hospitals/<hospital>/remove")
+@requires(ADMINISTRATOR)
+def remove(task: str, hospital: str) -> BaseResponse:
+    """Erase an imported hospital's rows."""
+    chosen = _task(task)
+    if hospital not in chosen.joined:
+        abort(HTTPStatus.NOT_FOUND)
+    try:
+        services().imports.remove(login.person(), task, hospital)
+    except RequestError as error:
+        flash(str(error), "danger")
+        address = url_for("datasets.hospital", task=task, hospital=hospital)
+        return redirect(address, HTTPStatus.SEE_OTHER)
+    flash(f"The rows of {hospital} are erased.", "success")
+    still = task in task_names()
+    address = url_for("datasets.one", task=task) if still else url_for("datasets.listed")
+    return redirect(address, HTTPStatus.SEE_OTHER)
 
 
 _RULES = {"least": LEAST, "few": FEW_ROWS, "many": MANY_ROWS, "hidden": HIDDEN}

@@ -10,6 +10,7 @@ from flask_wtf import CSRFProtect
 from app.admin import routes as admin
 from app.auth import routes as auth
 from app.database import Database
+from app.datasets import imports
 from app.datasets import routes as datasets
 from app.doctor import routes as doctor
 from app.home import routes as home
@@ -20,6 +21,7 @@ from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
+from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
@@ -56,8 +58,9 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     login.install(app)
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
+    imports.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, datasets, doctor, operator, ledger):
+    for pages in (home, auth, admin, datasets, imports, doctor, operator, ledger):
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)
@@ -97,6 +100,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         audit=audit,
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
+        imports=Imports(settings.instance_dir / DATASETS, database, audit),
         jobs=Jobs(database),
         checks=Checks(database),
         predictions=Predictions(database, chain.open),

@@ -13,6 +13,7 @@ from app.services.accounts import Accounts
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.checks import Checks
+from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
@@ -35,6 +36,7 @@ class Services:
     audit: AuditLog
     accounts: Accounts
     sessions: Sessions
+    imports: Imports
     jobs: Jobs
     checks: Checks
     predictions: Predictions

@@ -28,6 +28,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.overview": "/admin/",
         "admin.people.users": "/admin/users",
         "datasets.listed": "/datasets",
+        "imports.upload": "/datasets/import",
         "datasets.one": "/datasets/diabetes",
         "datasets.hospital": "/datasets/heart/hospitals/Switzerland",
         "admin.trainings.listed": "/admin/trainings",
@@ -65,6 +66,10 @@ NO_PAGES = {
     "admin.trainings.job_now",
     "admin.trainings.dossier",
     "datasets.summary",
+    # In `test_import`, as its steps follow each other.
+    "imports.choose",
+    "imports.check",
+    "imports.refused",
     "operator.signed",
     "operator.model",
     "ledger.dossiers.file",

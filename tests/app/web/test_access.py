@@ -37,6 +37,8 @@ MAY = {
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
     "datasets": frozenset({ADMINISTRATOR, AUDITOR}),
+    "datasets.remove": frozenset({ADMINISTRATOR}),
+    "imports": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
@@ -53,6 +55,8 @@ _ARGUMENTS = {
     "filename": "css/base.css",
     "value": "0" * 64,
     "form": "csv",
+    "draft": "0" * 32,
+    "step": "purpose",
 }
 
 
