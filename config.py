@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent
 # In the instance folder: held by whoever trains, and by the server.
 TRAINING_LOCK = "training.lock"
 SERVER_LOCK = "server.lock"
+# In the instance folder: tasks and hospitals that were imported.
+DATASETS = "datasets"
 
 _KEYSTORE = "CONSILIUM_KEYSTORE_PASSPHRASE"
 

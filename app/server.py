@@ -17,6 +17,8 @@ from app import create_app
 from app.parent import CANNOT_RUN, Parent
 
 THREADS = 8
+# More than the largest upload (fl/datasets/raw_csv.py); what is larger is not even received.
+LARGEST_REQUEST = 32 * 2**20
 
 
 def main() -> int:
@@ -44,7 +46,13 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return CANNOT_RUN
     listening = socket.socket(fileno=arguments.socket)
-    server = create_server(application, sockets=[listening], threads=THREADS, ident=None)
+    server = create_server(
+        application,
+        sockets=[listening],
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=LARGEST_REQUEST,
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if parent is not None:
         # The server's loop runs in the main thread, which is where signals are handled.

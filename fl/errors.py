@@ -6,6 +6,8 @@
     ├── DatasetError
     │   ├── UnknownTaskError        no task has that name
     │   ├── ChecksumError           a data file is not the one that was published
+    │   ├── CsvError                a file that is no table of cells
+    │   ├── DescriptionError        what an imported task is said to be cannot be
     │   ├── ValueFormatError        a value that its column does not allow
     │   ├── TableError              arrays of a table that do not fit each other or the task
     │   ├── PartitionError          the rows cannot be dealt to hospitals as asked
@@ -58,11 +60,19 @@ class ChecksumError(DatasetError):
         super().__init__(f"expected {file} with SHA-256 {expected}; got {actual}")
 
 
+class CsvError(DatasetError):
+    """A file is no table of cells, or too large a one."""
+
+
+class DescriptionError(DatasetError):
+    """What an imported task or hospital is said to be cannot be."""
+
+
 class ValueFormatError(DatasetError):
     """A value that its column does not allow."""
 
     def __init__(self, column: str, expected: str, value: object) -> None:
-        self.column, self.value = column, value
+        self.column, self.expected, self.value = column, expected, value
         super().__init__(f"expected {expected} in column {column}; got {value!r}")
 
 

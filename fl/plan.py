@@ -13,7 +13,7 @@ from crypto.context import canonical
 from crypto.digest import model_bytes
 from crypto.envelope import PublicKey, load_public_key
 from crypto.fixedpoint import check_capacity
-from fl.datasets import Partition, SplitRule, Task, get_task
+from fl.datasets import Partition, SplitRule, Task, task_of
 from fl.errors import PlanError, SettingsError
 from fl.networks import NetworkSpec, initial_parameters
 from fl.sampling import drawn
@@ -176,7 +176,7 @@ class Plan:
     @property
     def data(self) -> Task:
         """The task's description."""
-        return get_task(self.task)
+        return task_of(self.task, self.partition)
 
     @property
     def spec(self) -> NetworkSpec:
@@ -215,7 +215,7 @@ class Plan:
 
         What plans once did not have is left out at its default, so that theirs keep their digests.
         """
-        fields = asdict(self)
+        fields = asdict(self) | {"partition": self.partition.to_fields()}
         if self.local.decay == 1:
             del fields["local"]["decay"]
         for name in ("stopping", "sampled"):
@@ -228,7 +228,7 @@ class Plan:
         """The inverse of `to_json`. Raises PlanError."""
         try:
             fields = json.loads(text)
-            fields["partition"] = Partition(**fields["partition"])
+            fields["partition"] = Partition.from_fields(fields["partition"])
             fields["split"] = SplitRule(**fields["split"])
             fields["local"] = LocalSettings(**fields["local"])
             if fields["review"] is not None:

@@ -82,8 +82,9 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     def request(self) -> TrainingRequest:
         """What was asked for. Only of a valid form."""
         given = {name: field.data for name, field in self._fields.items() if name in _REQUESTED}
-        if "hospitals" in given and not isinstance(given["hospitals"], int):
-            given["hospitals"] = tuple(given["hospitals"])
+        for name in ("hospitals", "joining"):
+            if isinstance(given.get(name), list):
+                given[name] = tuple(given[name])
         if not given["attack"]:
             given["attack"] = given["attackers"] = None
         for name in _PERCENT:
@@ -95,7 +96,7 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 _REQUESTED = {
     "hospitals", "partition", "alpha", "rounds", "local_epochs", "learning_rate", "decay", "seed",
     "share", "stop_accuracy", "patience", "review", "fraction", "donated_rows", "attack",
-    "attackers",
+    "attackers", "joining",
 }  # fmt: skip
 # What the form asks for in percent is a share everywhere else.
 _PERCENT = ("share", "stop_accuracy")
@@ -132,7 +133,7 @@ def _by_name(task: Task) -> dict[str, Any]:
 def _by_number(task: Task) -> dict[str, Any]:
     default = task.partition
     kinds = [SelectChoice("dirichlet", "Unevenly"), SelectChoice("iid", "Evenly")]
-    return {
+    return _joining(task) | {
         "hospitals": _whole("Number of hospitals", FEWEST, MOST, default.hospitals),
         "partition": RadioField(
             "How patients are dealt to them",
@@ -147,6 +148,21 @@ def _by_number(task: Task) -> dict[str, Any]:
             default.alpha,
             "For uneven hospitals: the smaller, the more they differ.",
         ),
+    }
+
+
+def _joining(task: Task) -> dict[str, Any]:
+    """Imported hospitals, where there are any: they have rows of their own."""
+    if not task.joined:
+        return {}
+    names = list(task.joined)
+    return {
+        "joining": SelectMultipleField(
+            "Imported hospitals that take part",
+            choices=[SelectChoice(name) for name in names],
+            default=names,
+            description="Beside those that the patients are dealt to.",
+        )
     }
 
 

@@ -21,7 +21,9 @@ from contracts.errors import ChainUnreachable
 
 ANSWER = "delete"
 # What an installation leaves in its folder. Anything else there is somebody else's and stays.
-OURS = ("consilium.db*", "chain.db*", "chain.json*", "chain.log", "parties", "secret.key")
+OURS = (
+    "consilium.db*", "chain.db*", "chain.json*", "chain.log", "parties", "datasets", "secret.key",
+)  # fmt: skip
 ALSO_OURS = (PASSPHRASE_FILE, "server.json*", "worker.log", "web.log")
 
 

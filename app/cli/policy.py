@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from app.errors import RequestError
 from app.services.audit import SYSTEM, AuditLog
 from app.services.federation import Federation, open_federation
 from app.setup.commandline import policy_changes
@@ -30,9 +31,14 @@ _LINES = (
 
 
 def policy(args: argparse.Namespace) -> int:
-    """Show all tasks' rules, after changing those of one. Raises LedgerError where refused."""
+    """Show all tasks' rules, after changing those of one.
+
+    Raises LedgerError where refused, and RequestError for a task that there is not.
+    """
     with open_federation(Settings()) as federation:
         changes = policy_changes(args)
+        if args.task and args.task not in task_names():
+            raise RequestError(f"expected a task of {', '.join(task_names())}; got {args.task}")
         if args.task and changes:
             _change(federation, args.task, changes)
         _show({name: federation.ledger.registry.policy(name) for name in task_names()})

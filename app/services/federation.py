@@ -15,7 +15,7 @@ from app.errors import RequestError, SetupError
 from app.models import DeploymentRow, PartyRow
 from app.services.keys import KeyRing, Keys
 from app.stores.outbox import TableOutbox
-from config import Settings
+from config import DATASETS, Settings
 from contracts.chain import ChainEndpoint, connect, fund
 from contracts.delivery import Delivery
 from contracts.errors import RpcFailed, WrongChain
@@ -23,6 +23,7 @@ from contracts.ledger import Ledger
 from contracts.outbox import Outbox
 from contracts.records import Permission, Policy, Role
 from contracts.rpc import Rpc
+from fl.datasets import use_folder
 from fl.plan import Member
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
     contract or the keystores do not open.
     """
     settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    use_folder(settings.instance_dir / DATASETS)
     database = Database(settings.database)
     try:
         database.migrate()

@@ -109,4 +109,5 @@ def _known(session: Session) -> set[str]:
     names = set(session.scalars(select(PartyRow.name).filter_by(role=HOSPITAL)))
     for task in map(get_task, task_names()):
         names.update(task.hospitals or hospital_names(MOST))
+        names.update(task.joined)
     return names

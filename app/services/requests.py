@@ -16,6 +16,7 @@ class TrainingRequest:
     """What a person asks for; None means the task's default.
 
     `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
+    `joining`: imported hospitals beside those that the rows are dealt to; by default all.
     `attack`: the name of an attack that is simulated; `attackers`: the hospitals that carry it out,
     or how many of them (by default one). `review`: whether updates are tested before they count;
     `share`, 0 < share <= 1, is how many of the hospitals are drawn for each round.
@@ -42,6 +43,7 @@ class TrainingRequest:
     share: float | None = None
     stop_accuracy: float | None = None
     patience: int | None = None
+    joining: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """The canonical JSON: sorted keys, no spaces."""
@@ -52,11 +54,10 @@ class TrainingRequest:
         """The inverse of `to_json`. Raises RequestError."""
         try:
             fields = dict(json.loads(text))
-            fields["hospitals"], fields["attackers"] = (
-                tuple(given) if isinstance(given, list) else given
-                # What was stored before there were attackers names none.
-                for given in (fields["hospitals"], fields.get("attackers"))
-            )
+            # What was stored before there were attackers and imports names none.
+            for name in ("hospitals", "attackers", "joining"):
+                given = fields.get(name)
+                fields[name] = tuple(given) if isinstance(given, list) else given
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RequestError(f"expected a stored request for a training: {error}") from error

@@ -205,6 +205,7 @@ class Trainings:
         partition = _partition(task.partition, request)
         available = tuple(task.load(partition))
         names = _chosen(available, request.hospitals)
+        partition = partition.joined_by(names)
         defaults = task.defaults
         settings = self._federation.settings
         rounds = request.rounds or defaults.rounds
@@ -333,11 +334,17 @@ def _partition(default: Partition, request: TrainingRequest) -> Partition:
         return default
     if isinstance(request.hospitals, tuple):
         raise RequestError(f"{request.task} is dealt to hospitals: give their number")
+    joining = request.joining
+    joined = [name for name, _ in default.sources]
+    if unknown := [name for name in joining or () if name not in joined]:
+        raise RequestError(f"expected imported hospitals, got {', '.join(unknown)}")
+    chosen = default if joining is None else default.joined_by(joining)
     return Partition(
         kind=request.partition or default.kind,
         hospitals=default.hospitals if request.hospitals is None else request.hospitals,
         alpha=default.alpha if request.alpha is None else request.alpha,
         seed=request.seed,
+        sources=chosen.sources,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.setup import option_values
 
-TASKS = ("heart", "diabetes")
+TASKS = option_values.TASKS
 PARTITIONS = ("dirichlet", "iid")
 ATTACKS = (
     "label-flip", "targeted-flip", "sign-flip", "model-replacement", "gaussian", "random-weights",
@@ -269,7 +269,9 @@ def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="show or change the rules of the collaboration",
         **_form(_POLICY, _POLICY_EPILOG),
     )
-    policy.add_argument("--task", choices=TASKS, help="the task whose rules change")
+    policy.add_argument(
+        "--task", type=option_values.task, metavar="TASK", help="the task whose rules change"
+    )
     allowed = policy.add_mutually_exclusive_group()
     allowed.add_argument("--allow", dest="allowed", action="store_true", default=None)
     allowed.add_argument("--forbid", dest="allowed", action="store_false", default=None)
@@ -358,7 +360,13 @@ def _form(description: str, epilog: str) -> dict[str, Any]:
 
 
 def _add_federation_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--task", choices=TASKS, default=TASKS[0], help="default: %(default)s")
+    group.add_argument(
+        "--task",
+        type=option_values.task,
+        metavar="TASK",
+        default=TASKS[0],
+        help=f"{', '.join(TASKS)}, or the name of an imported task (default: %(default)s)",
+    )
     group.add_argument(
         "--hospitals",
         type=option_values.hospitals,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 
 # With fewer, the sum of the others' updates would show an update to its neighbour.
 FEWEST_HOSPITALS = 3
 # As in fl/verdict.py: comparisons have room for no more.
 LARGEST_DENOMINATOR = 16
+TASKS = ("heart", "diabetes")
+# As fl/datasets/description.py names them.
+_IMPORTED = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-[0-9a-f]{12}")
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -44,6 +48,16 @@ def real(most: float) -> Callable[[str], float]:
         return value
 
     return parse_real
+
+
+def task(text: str) -> str:
+    """A built-in task, or a name as imported tasks have: what there is of them is known later."""
+    if text not in TASKS and not _IMPORTED.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(TASKS)}, or an imported task by "
+            "its full name)"
+        )
+    return text
 
 
 def hospitals(text: str) -> int | tuple[str, ...]:

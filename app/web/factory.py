@@ -10,6 +10,8 @@ from flask_wtf import CSRFProtect
 from app.admin import routes as admin
 from app.auth import routes as auth
 from app.database import Database
+from app.datasets import imports
+from app.datasets import routes as datasets
 from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
@@ -20,6 +22,7 @@ from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
+from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
@@ -32,7 +35,8 @@ from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
 from app.web import assets, errors, header, headers, limiter, login, roles
 from app.web import services as service
-from config import ROOT, Settings
+from config import DATASETS, ROOT, Settings
+from fl.datasets import use_folder
 
 # Names under which a browser reaches this server. Another one in the Host header means that a
 # foreign page had its own name resolved to this address.
@@ -51,12 +55,14 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     """
     app = Flask("consilium", root_path=str(ROOT), static_folder=str(ROOT / "static"))
     _configure(app, settings.instance_dir)
+    use_folder(settings.instance_dir / DATASETS)
     service.install(app, _make_services(settings, passwords))
     login.install(app)
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
+    imports.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, doctor, operator, ledger, results):
+    for pages in (home, auth, admin, datasets, imports, doctor, operator, ledger, results):
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)
@@ -96,6 +102,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         audit=audit,
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
+        imports=Imports(settings.instance_dir / DATASETS, database, audit),
         jobs=Jobs(database),
         checks=Checks(database),
         predictions=Predictions(database, chain.open),

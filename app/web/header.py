@@ -31,6 +31,7 @@ _PAGES: Final = {
     roles.ADMINISTRATOR: (
         ("Overview", "admin.overview"),
         ("People", "admin.people.users"),
+        ("Data sets", "datasets.listed"),
         ("Trainings", "admin.trainings.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
@@ -40,6 +41,7 @@ _PAGES: Final = {
     roles.AUDITOR: (
         ("Home", "home.index"),
         ("Results", "results.listed"),
+        ("Data sets", "datasets.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),

@@ -13,6 +13,7 @@ from app.services.accounts import Accounts
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.checks import Checks
+from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
@@ -36,6 +37,7 @@ class Services:
     audit: AuditLog
     accounts: Accounts
     sessions: Sessions
+    imports: Imports
     jobs: Jobs
     checks: Checks
     predictions: Predictions

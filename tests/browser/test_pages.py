@@ -27,6 +27,10 @@ PAGES: dict[str | None, dict[str, str]] = {
     "administrator": {
         "admin.overview": "/admin/",
         "admin.people.users": "/admin/users",
+        "datasets.listed": "/datasets",
+        "imports.upload": "/datasets/import",
+        "datasets.one": "/datasets/diabetes",
+        "datasets.hospital": "/datasets/heart/hospitals/Switzerland",
         "admin.trainings.listed": "/admin/trainings",
         "admin.trainings.new": "/admin/trainings/new/diabetes",
         "admin.trainings.one": "{training}",
@@ -71,6 +75,11 @@ NO_PAGES = {
     "results.compare.page",
     "results.compare.table",
     "results.compare.figure",
+    "datasets.summary",
+    # In `test_import`, as its steps follow each other.
+    "imports.choose",
+    "imports.check",
+    "imports.refused",
     "operator.signed",
     "operator.model",
     "ledger.dossiers.file",

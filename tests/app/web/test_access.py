@@ -36,6 +36,9 @@ MAY = {
     "auth.wallets.link": frozenset(ROLES),
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
+    "datasets": frozenset({ADMINISTRATOR, AUDITOR}),
+    "datasets.remove": frozenset({ADMINISTRATOR}),
+    "imports": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
@@ -55,6 +58,8 @@ _ARGUMENTS = {
     "value": "0" * 64,
     "name": "accuracy",
     "form": "csv",
+    "draft": "0" * 32,
+    "step": "purpose",
 }
 
 

@@ -1,0 +1,125 @@
+"""Imported data on disk: files for the owner alone, each whole or not there at all.
+
+`fl.datasets.imported` reads what stands here. A file that is being looked over lies in
+`drafts/TOKEN/` until it is imported or given up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from app.models.base import now
+from app.stores.party_files import PartyFiles
+from fl.datasets.description import Description
+from fl.datasets.imported import ROWS, TASKS, Catalogue, Origin, folder_name
+
+KEPT = timedelta(days=1)
+MOST_DRAFTS = 20
+
+_DRAFTS = "drafts"
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An uploaded file and what was chosen for it so far, by step; `owner` is a person's id."""
+
+    token: str
+    owner: int
+    file: str
+    sha256: str
+    size: int
+    made_at: str
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def chosen(self, step: str) -> Mapping[str, str]:
+        """The fields of a step as they were sent; none before it was filled in."""
+        return self.choices.get(step, {})
+
+
+class DatasetFiles:
+    """The folder of imported data of one installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def _files(self) -> PartyFiles:
+        """The folder, made on first use: most installations import nothing."""
+        return PartyFiles(self._folder)
+
+    def catalogue(self) -> Catalogue:
+        """What was imported, for reading."""
+        return Catalogue(self._folder)
+
+    def begin(self, owner: int, file: str, content: bytes) -> Draft:
+        """Keep an uploaded file; drafts older than a day, and the oldest of very many, go."""
+        self._tidy()
+        digest = sha256(content).hexdigest()
+        token = secrets.token_hex(16)
+        draft = Draft(token, owner, file, digest, len(content), now().isoformat())
+        self._files.replace(f"{_DRAFTS}/{draft.token}/file.csv", content)
+        self.save(draft)
+        return draft
+
+    def save(self, draft: Draft) -> None:
+        """Keep the choices of a draft."""
+        body = json.dumps(asdict(draft), sort_keys=True).encode()
+        self._files.replace(f"{_DRAFTS}/{draft.token}/draft.json", body)
+
+    def find(self, token: str) -> Draft | None:
+        """The draft of that token, or None."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        body = self._files.get(f"{_DRAFTS}/{token}/draft.json")
+        return None if body is None else Draft(**json.loads(body))
+
+    def content(self, draft: Draft) -> bytes:
+        """The uploaded file."""
+        return self._files.get(f"{_DRAFTS}/{draft.token}/file.csv") or b""
+
+    def give_up(self, draft: Draft) -> None:
+        """Forget a draft and its file."""
+        self._files.erase(f"{_DRAFTS}/{draft.token}")
+
+    def add_rows(self, task: str, origin: Origin, content: bytes) -> None:
+        """Keep a hospital's rows; they count once their origin stands beside them."""
+        key = f"{ROWS}/{task}/{folder_name(origin.hospital)}"
+        self._files.replace(f"{key}.csv", content)
+        self._files.replace(f"{key}.json", origin.to_json().encode())
+
+    def add_task(self, description: Description) -> None:
+        """Keep a task's description; from now on there is such a task."""
+        self._files.replace(f"{TASKS}/{description.name}.json", description.text.encode())
+
+    def remove_rows(self, task: str, hospital: str) -> None:
+        """Erase a hospital's rows; first what makes them count."""
+        key = f"{ROWS}/{task}/{folder_name(hospital)}"
+        self._files.erase(f"{key}.json")
+        self._files.erase(f"{key}.csv")
+
+    def remove_task(self, task: str) -> None:
+        """Erase a task's description, then its hospitals' rows."""
+        self._files.erase(f"{TASKS}/{task}.json")
+        self._files.erase(f"{ROWS}/{task}")
+
+    def _tidy(self) -> None:
+        folders = list((self._folder / _DRAFTS).glob("*"))
+        drafts = [found for path in folders if (found := self.find(path.name)) is not None]
+        drafts.sort(key=lambda one: one.made_at, reverse=True)
+        for at, draft in enumerate(drafts, start=1):
+            old = datetime.fromisoformat(draft.made_at) < now() - KEPT
+            if old or at >= MOST_DRAFTS:
+                self.give_up(draft)
+
+
+def with_choices(draft: Draft, step: str, fields: Mapping[str, str]) -> Draft:
+    """The draft with what was sent of a step."""
+    return replace(draft, choices={**draft.choices, step: dict(fields)})

@@ -1,0 +1,326 @@
+"""Importing a CSV in the browser: every step, what is refused, and what an importer may not do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.models import TrainingRow
+from fl.datasets import get_task, task_names
+from fl.datasets.raw_csv import LARGEST_FILE
+from tests.app.importing import (
+    STROKE_COLUMNS,
+    STROKE_PURPOSE,
+    STROKE_VALUES,
+    go_through,
+    import_stroke,
+    stroke_csv,
+    upload,
+)
+from tests.app.web.conftest import Site
+
+HEART = {
+    "task": "heart",
+    "class_source": "num",
+    "hospital": "Bern",
+    "hospital_source": "",
+    "missing": "?",
+    "decimal": ",",
+}
+
+
+def heart_csv() -> bytes:
+    """Forty patients as a clinic elsewhere writes them: other words, other units, commas."""
+    lines = ["﻿Age;Sex;Serum cholesterol;Blood pressure;num"]
+    lines += [f"{40 + at};{'MF'[at % 2]};5,{at % 10};{120 + at};{at % 5}" for at in range(40)]
+    return "\n".join([*lines, "250;M;5,2;120;1", "50;M;?;120;7"]).encode()
+
+
+def entries(site: Site, action: str) -> list[dict[str, object]]:
+    log = site.services.audit.entries().entries
+    return [json.loads(one.details) for one in log if one.action == action]
+
+
+def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, heart_csv())
+    page = alice.get(f"{draft}/purpose").text
+    assert "utf-8-sig, semicolon between cells" in page
+    assert alice.send(f"{draft}/purpose", HEART).location == f"{draft}/columns"
+    page = alice.get(f"{draft}/columns").text
+    assert 'name="unit|chol"' in page
+    columns = {
+        "source|age": "Age",
+        "source|sex": "Sex",
+        "source|chol": "Serum cholesterol",
+        "unit|chol": "mmol/l",
+        "source|trestbps": "Blood pressure",
+    }
+    assert alice.send(f"{draft}/columns", columns).location == f"{draft}/values"
+    values = {f"class|{n}": str(min(n, 1)) for n in range(5)} | {"class|7": ""}
+    values |= {"word|sex|M": "Male", "word|sex|F": "Female"}
+    assert alice.send(f"{draft}/values", values).location == f"{draft}/check"
+    page = alice.get(f"{draft}/check").text
+    assert "Refused rows: 2" in page
+    assert "18 to 100 years" in page
+    answer = alice.send(f"{draft}/check")
+    assert answer.location == "/datasets/heart"
+    rows = get_task("heart").load()["Bern"]
+    assert (len(rows), int(rows.labels.sum())) == (40, 32)
+    assert rows.features[1, 4] == pytest.approx(5.1 * 38.665, abs=0.01)
+    assert rows.features[:2, 1].tolist() == [1, 0]
+    assert "Bern" in alice.get("/datasets/heart/hospitals/Bern").text
+    (told,) = entries(site, "dataset.imported")
+    assert (told["refused_rows"], told["new_task"]) == (2, False)
+    assert [(one["hospital"], one["rows"]) for one in told["hospitals"]] == [("Bern", 40)]  # type: ignore[attr-defined]
+    assert alice.get(f"{draft}/purpose").status_code == 404
+    assert "Bern" in alice.get("/admin/trainings/new/heart").text
+    assert "Bern" in site.services.operators.hospitals()
+
+
+def test_a_csv_becomes_a_task_of_three_hospitals(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    assert task_names() == ("heart", "diabetes", name)
+    task = get_task(name)
+    assert (task.title, task.hospitals, task.classes) == (
+        "Stroke",
+        ("East", "South", "West"),
+        ("no stroke", "stroke"),
+    )
+    assert [(c.label, c.kind, c.unit) for c in task.columns] == [
+        ("Age", "number", "years"),
+        ("Glucose", "number", "mg/dl"),
+        ("Sex", "binary", ""),
+    ]
+    page = alice.get(f"/datasets/{name}").text
+    assert f"run.py policy --task {name}" in page
+    assert "Made up for a test" in page
+    assert "First rows" not in alice.get(f"/datasets/{name}/hospitals/East").text
+    assert alice.get(f"/admin/trainings/new/{name}").status_code == 200
+    assert "Stroke" in site.browser("doctor").get("/doctor/").text
+
+
+def test_what_was_imported_lies_in_the_folder_for_its_owner_alone(site: Site) -> None:
+    name = import_stroke(site.browser("administrator"))
+    folder = site.services.settings.instance_dir / "datasets"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) == 7
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folder.rglob("*/"))
+    assert list((folder / "drafts").iterdir()) == []
+    lines = (folder / "rows" / name / "east.csv").read_text().splitlines()
+    database = (site.services.settings.instance_dir / "consilium.db").read_bytes()
+    assert not any(line.encode() in database for line in lines[1:])
+
+
+def test_the_way_back_loses_nothing(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, stroke_csv())
+    alice.send(f"{draft}/purpose", STROKE_PURPOSE)
+    odd = STROKE_COLUMNS | {"label|age": "Age at onset", "high|age": "none"}
+    answer = alice.send(f"{draft}/columns", odd | {"go": "back"})
+    assert answer.location == f"{draft}/purpose"
+    assert 'value="Made up for a test"' in alice.get(f"{draft}/purpose").text
+    page = alice.get(f"{draft}/columns").text
+    assert 'value="Age at onset"' in page
+    answer = alice.send(f"{draft}/columns", odd)
+    assert answer.status_code == 422
+    assert "Expected a number." in answer.text
+    assert 'value="Age at onset"' in answer.text
+
+
+def test_the_first_page_guesses_task_columns_and_classes(site: Site) -> None:
+    alice = site.browser("administrator")
+    text = "age,sex,cp,trestbps,chol,fbs,restecg,thalch,exang,oldpeak,num\n"
+    text += "63,Male,asymptomatic,145,233,TRUE,normal,150,FALSE,2.3,1\n" * 25
+    draft = upload(alice, text.encode())
+    page = alice.get(f"{draft}/purpose").text
+    assert '<option value="heart" selected>' in page
+    assert '<option value="num" selected>' in page
+    fields = HEART | {"decimal": ".", "missing": ""}
+    assert alice.send(f"{draft}/purpose", fields).status_code == 303
+    page = alice.get(f"{draft}/columns").text
+    assert page.count("selected>") == 10  # every column
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"hospital": "Cleveland"}, "There is a party called Cleveland already"),
+        ({"hospital": "CLEVELAND"}, "There is a party called"),
+        ({"hospital": "Coordinator"}, "There is a party called"),
+        ({"hospital": "Node 7"}, "There is a party called"),
+        ({"hospital": "Hospital B"}, "There is a party called"),
+        ({"hospital": "../../etc"}, "A name has 2 to 60 letters"),
+        ({"hospital": "=1+1"}, "A name has 2 to 60 letters"),
+        ({"hospital": "東京病院"}, "at least two letters from A to Z"),
+        ({"hospital": "B" * 61}, "A name has 2 to 60 letters"),
+        ({"hospital": "A,B"}, "A name has 2 to 60 letters"),
+        ({"class_source": "nothing"}, "Choose the column"),
+        ({"task": "lung"}, "Choose a task"),
+        ({"task": "new", "title": "=cmd()"}, "does not begin with"),
+        ({"decimal": "x"}, "Choose a point or a comma"),
+    ],
+)
+def test_a_purpose_that_cannot_be_is_told(site: Site, change: dict[str, str], problem: str) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, heart_csv())
+    answer = alice.send(f"{draft}/purpose", HEART | change)
+    assert answer.status_code == 422
+    assert problem in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "got one column"),
+        (b"a,b,a\n1,2,3\n", "twice there: a"),
+        (b"a,b\n", "Expected rows below"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "a file of another kind"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told(site: Site, content: bytes, problem: str) -> None:
+    alice = site.browser("administrator")
+    answer = alice.send("/datasets/import", {"file": (io.BytesIO(content), "a.csv")})
+    assert answer.status_code == 422
+    assert problem in answer.text
+
+
+def test_a_large_file_is_not_even_read(site: Site) -> None:
+    alice = site.browser("administrator")
+    form = {"csrf_token": alice.token(), "file": (io.BytesIO(b"a,b\n1,2\n"), "a.csv")}
+    told = {"CONTENT_LENGTH": str(LARGEST_FILE + 2**20)}
+    answer = alice.open("/datasets/import", "POST", data=form, environ_overrides=told)
+    assert answer.status_code == 413
+    # Elsewhere no form may be as large as an upload.
+    told = {"CONTENT_LENGTH": str(2**20)}
+    page = f"/datasets/import/{'0' * 32}/purpose"
+    answer = alice.open(page, "POST", data={"a": "b"}, environ_overrides=told)
+    assert answer.status_code == 413
+
+
+def test_refusals_are_a_file_without_formulas(site: Site) -> None:
+    content = stroke_csv() + b"\nEast,=HYPERLINK(1),100,f,1\nEast,-5,100,f,1"
+    alice = site.browser("administrator")
+    steps = (STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    draft = go_through(alice, content, *steps)
+    lines = list(csv.reader(io.StringIO(alice.get(f"{draft}/refused.csv").text)))
+    assert lines == [
+        ["line", "column", "expected", "came"],
+        ["182", "age", "a number with a decimal point", "'=HYPERLINK(1)"],
+        ["183", "age", "0 to 120 years", "-5"],
+    ]
+
+
+def test_too_small_a_hospital_is_not_imported(site: Site) -> None:
+    alice = site.browser("administrator")
+    steps = (STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    draft = go_through(alice, stroke_csv(rows=10), *steps)
+    assert "East has 10 patients; expected at least 20." in alice.get(f"{draft}/check").text
+    alice.send(f"{draft}/check")
+    assert task_names() == ("heart", "diabetes")
+    assert entries(site, "dataset.imported") == []
+
+
+def test_hospitals_named_in_a_column_are_held_to_the_rules_of_names(site: Site) -> None:
+    alice = site.browser("administrator")
+    content = stroke_csv(clinics=("../../x", "Node 1", "West"))
+    draft = go_through(alice, content, STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    page = alice.get(f"{draft}/check").text
+    assert "There is a party called Node 1 already" in page
+    assert "A name has 2 to 60 letters" in page
+    alice.send(f"{draft}/check")
+    assert task_names() == ("heart", "diabetes")
+
+
+def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, stroke_csv())
+    bob = site.rows["waiting"]
+    site.services.accounts.authorise(site.rows["administrator"], bob.id, "administrator")
+    assert site.browser("waiting").get(f"{draft}/purpose").status_code == 404
+    assert alice.send(f"{draft}/give-up").location == "/datasets"
+    assert alice.get(f"{draft}/purpose").status_code == 404
+    drafts = site.services.settings.instance_dir / "datasets" / "drafts"
+    assert list(drafts.iterdir()) == []
+
+
+def test_steps_out_of_order_lead_back_to_the_first(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, stroke_csv())
+    for step in ("columns", "values", "check", "refused.csv"):
+        assert alice.get(f"{draft}/{step}").location == f"{draft}/purpose"
+    assert alice.send(f"{draft}/check").location == f"{draft}/purpose"
+
+
+def test_the_same_task_is_not_imported_twice(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    content = stroke_csv(clinics=("North", "Middle", "Centre"))
+    draft = go_through(alice, content, STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    assert f"This very task is there already: {name}" in alice.get(f"{draft}/check").text
+    # As hospitals of that task they are welcome.
+    purpose = STROKE_PURPOSE | {"task": name}
+    columns = {f"source|{c.name}": c.label.lower() for c in get_task(name).columns}
+    sex = get_task(name).columns[2].name
+    values = {"class|0": "0", "class|1": "1", f"word|{sex}|f": "f", f"word|{sex}|m": "m"}
+    draft = go_through(alice, content, purpose, columns, values)
+    assert alice.send(f"{draft}/check").location == f"/datasets/{name}"
+    assert len(get_task(name).hospitals) == 6
+
+
+def test_rows_that_no_training_uses_are_removed(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    for left in (2, 1, 0):
+        hospital = get_task(name).hospitals[0]
+        assert "Remove these rows" in alice.get(f"/datasets/{name}/hospitals/{hospital}").text
+        answer = alice.send(f"/datasets/{name}/hospitals/{hospital}/remove")
+        assert answer.location == (f"/datasets/{name}" if left else "/datasets")
+    assert name not in task_names()
+    folder: Path = site.services.settings.instance_dir / "datasets"
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert len(entries(site, "dataset.removed")) == 3
+
+
+def test_rows_that_a_training_uses_stay(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    plan = json.dumps({"hospitals": [{"name": "East"}]})
+    with site.services.database.transaction() as session:
+        row = TrainingRow(id="ab" * 32, task=name, network="mlp", seed=1, rounds=1, plan=plan)
+        row.plan_sha256 = row.initial_sha256 = "0" * 64
+        from app.models import DeploymentRow
+
+        deployment = DeploymentRow(
+            chain_id=1, chain_kind="embedded", genesis_hash="0" * 64, contract="0x" + "0" * 40
+        )
+        session.add(deployment)
+        session.flush()
+        row.deployment_id = deployment.id
+        session.add(row)
+    page = alice.get(f"/datasets/{name}/hospitals/East").text
+    assert "The training abababababab was made with these rows" in page
+    answer = alice.send(f"/datasets/{name}/hospitals/East/remove")
+    assert answer.location == f"/datasets/{name}/hospitals/East"
+    assert "East" in get_task(name).hospitals
+    assert alice.send(f"/datasets/{name}/hospitals/West/remove").location == f"/datasets/{name}"
+
+
+def test_built_in_hospitals_cannot_be_removed(site: Site) -> None:
+    alice = site.browser("administrator")
+    assert alice.send("/datasets/heart/hospitals/Cleveland/remove").status_code == 404
+
+
+def test_auditors_read_and_do_not_import(site: Site) -> None:
+    name = import_stroke(site.browser("administrator"))
+    auditor = site.browser("auditor")
+    assert "Import a CSV" not in auditor.get("/datasets").text
+    assert "Remove these rows" not in auditor.get(f"/datasets/{name}/hospitals/East").text
+    assert auditor.send(f"/datasets/{name}/hospitals/East/remove").status_code == 403
