@@ -169,6 +169,7 @@ def _shown(training_id: str) -> View:
         "finished_rounds": _finished_rounds(view),
         "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),
+        "version": services().versions.find(training_id) if view["over"] else None,
     }
 
 

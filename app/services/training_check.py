@@ -15,8 +15,8 @@ from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
 from app.services.review_check import Events
 from app.services.round_names import in_order, round_title
-from app.services.training_outcome import pooled
-from app.services.trainings import FAILED, FINISHED, RUNNING, shortened
+from app.services.training_outcome import FINISHED, pooled
+from app.services.trainings import FAILED, RUNNING, shortened
 from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
 from contracts.errors import NotFound

@@ -11,6 +11,9 @@ from app.stores.rounds import FINALISED
 from contracts.records import TrainingRecord
 from fl.training import accuracy, balanced_accuracy
 
+# The state of a training that took all its rounds.
+FINISHED = "finished"
+
 
 def note_outcome(row: TrainingRow, record: TrainingRecord) -> None:
     """Note what a training left: the last model and the statistics, by the ledger, and scores."""

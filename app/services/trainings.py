@@ -16,9 +16,10 @@ from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
+from app.services.promotions import has_none, note_first, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
-from app.services.training_outcome import note_outcome
+from app.services.training_outcome import FINISHED, note_outcome
 from app.services.unopened import AWAITING, awaited, end_unopened, told
 from app.stores.rounds import OPEN, Rounds
 from contracts.errors import NotFound, Refused
@@ -36,7 +37,6 @@ from fl.training import LocalSettings
 from fl.verdict import Rule
 
 RUNNING = "running"
-FINISHED = "finished"
 FAILED = "failed"
 
 
@@ -236,6 +236,7 @@ class Trainings:
             row = session.get_one(TrainingRow, identifier)
             simulation, past = Simulation.from_row(row.simulation), past_of(row.attempts)
         found = compare(plan, tables, simulation, past, ending.finished)
+        first = has_none(self._federation, plan.task)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
             row.state = FINISHED if ending.finished else FAILED
@@ -244,6 +245,9 @@ class Trainings:
             row.fedavg_accuracy, row.oracle_accuracy = found.fedavg, found.oracle
             note_outcome(row, record)
             row.ended_at = now()
+            if first:
+                note_first(session, row)
+        write_waiting(self._federation)
 
 
 def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int, rounds: int) -> None:

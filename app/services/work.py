@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import AppError, LeaseLost, RequestError
 from app.models import JobRow
+from app.services import promotions
 from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
@@ -30,7 +31,8 @@ from app.services.ledger_index import LedgerIndex
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
-from app.services.trainings import FINISHED, RUNNING, Trainings
+from app.services.training_outcome import FINISHED
+from app.services.trainings import RUNNING, Trainings
 from app.services.unopened import AWAITING, told
 from app.services.verification import Verification
 from app.services.verification_progress import Progress
@@ -118,7 +120,9 @@ class Worker:
         Approvals(jobs.database, AuditLog(jobs.database)).release()
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
-        if not (has_work or wants_check) and last_entry(jobs.database) < self._anchored + EVERY:
+        wants_model = promotions.has_work(jobs.database)
+        grown = last_entry(jobs.database) >= self._anchored + EVERY
+        if not (has_work or wants_check or wants_model or grown):
             return POLL_SECONDS
         lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
         try:
@@ -127,6 +131,7 @@ class Worker:
             return POLL_SECONDS
         with held, open_federation(self._settings) as federation:
             jobs.adopt(federation.deployment)
+            promotions.write_waiting(federation)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)
             elif has_work:
@@ -226,6 +231,9 @@ class _Run:
 
             def watch(event: RoundEvent) -> None:
                 progress(event)
+                if promotions.has_work(self._federation.database):
+                    # Whoever promotes a model does not wait until another one is trained.
+                    promotions.write_waiting(self._federation)
                 check()
 
             self._trainings.run(

@@ -31,6 +31,7 @@ _PAGES: Final = {
         ("Overview", "admin.overview"),
         ("People", "admin.people.users"),
         ("Trainings", "admin.trainings.listed"),
+        ("Models", "versions.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),
@@ -38,6 +39,7 @@ _PAGES: Final = {
     roles.OPERATOR: (("My hospital", "operator.home"),),
     roles.AUDITOR: (
         ("Home", "home.index"),
+        ("Models", "versions.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),

@@ -31,6 +31,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.trainings.new": "/admin/trainings/new/diabetes",
         "admin.trainings.one": "{training}",
         "admin.trainings.round_page": "{training}/rounds/1?check=1",
+        "versions.listed": "/models/",
         "ledger.overview": "/ledger",
         "ledger.events": "/ledger/events?round=1",
         "ledger.transactions": "/ledger/transactions",
@@ -63,6 +64,11 @@ NO_PAGES = {
     "admin.trainings.dossier",
     "operator.signed",
     "operator.model",
+    "operator.model_file",
+    # In `test_models`: it needs a second training.
+    "versions.promote",
+    "versions.now",
+    "versions.file",
     "ledger.dossiers.file",
     "ledger.dossiers.code",
     # In `test_behaviour`, while it lasts and when it is over.

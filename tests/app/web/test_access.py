@@ -39,6 +39,8 @@ MAY = {
     "doctor": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
+    "versions": frozenset({ADMINISTRATOR, AUDITOR}),
+    "versions.promote": frozenset({ADMINISTRATOR}),
     "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
