@@ -116,6 +116,6 @@ contract Models is Permissions {
         Promotion[] storage history = _promotions[task];
         if (history.length != 0) previous = history[history.length - 1].training;
         if (previous == training) revert Unchanged();
-        history.push(Promotion(training, model, reasonHash, msg.sender, rounds, back));
+        _promotions[task].push(Promotion(training, model, reasonHash, msg.sender, rounds, back));
     }
 }

@@ -130,7 +130,10 @@ class Ledger(LedgerReader):
             records = sender.deploy(creation_code(RECORDS, registry))
             models = sender.deploy(creation_code(MODELS, registry))
             address = sender.deploy(creation_code(FEDERATION, registry, anchors, records, models))
-            Promotions(rpc, models, sender).bind(to_checksum_address(address))
+            promotions = Promotions(rpc, models, sender)
+            # Creating delivered whatever an earlier life had sent, so this is done once.
+            if promotions.trainings() != to_checksum_address(address):
+                promotions.bind(to_checksum_address(address))
         return cls(rpc_url, address, private_key, outbox)
 
     @property

@@ -10,6 +10,7 @@ the digest of the reason, which is salted: few would have to be tried else.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from hashlib import sha256
@@ -23,7 +24,7 @@ from app.models import DeploymentRow, PromotionRow, TrainingRow, UserRow
 from app.services.audit import SYSTEM, AuditLog
 from app.services.federation import Federation
 from app.services.training_outcome import FINISHED
-from contracts.errors import Refused
+from contracts.errors import Refused, RpcFailed
 from contracts.promotions import Promotions
 from contracts.records import PromotionRecord, Receipt
 
@@ -35,6 +36,7 @@ OLDER = (
     "finished training. A new installation has them."
 )
 
+_logger = logging.getLogger(__name__)
 _LABEL = b"consilium/reason/v1\0"
 
 
@@ -122,29 +124,41 @@ def note_first(session: Session, row: TrainingRow) -> None:
         _new_row(session, row, FIRST, None)
 
 
-def write_waiting(federation: Federation) -> None:
-    """Write on the ledger what waits; calling again is safe.
+def write_waiting(federation: Federation) -> bool:
+    """Write on the ledger what waits; calling again is safe. Whether nothing waits any more.
 
     Raises ChainUnreachable: what was not written waits on.
     """
-    for row in _waiting(federation):
-        promotions = federation.ledger.promotions
-        if promotions is None:
-            _end(federation, row.id, REFUSED, OLDER)
-            continue
+    try:
+        for row in _waiting(federation):
+            _write_one(federation, row)
+    except RpcFailed as error:
+        # The training that is under way has nothing to do with it.
+        _logger.warning("a model waits to be put into use: %s", error)
+        return False
+    return True
+
+
+def _write_one(federation: Federation, row: PromotionRow) -> None:
+    promotions = federation.ledger.promotions
+    if row.deployment_id != federation.deployment:
+        _end(federation, row.id, REFUSED, "It was asked for on another chain than today’s.")
+    elif promotions is None:
+        _end(federation, row.id, REFUSED, OLDER)
+    else:
         try:
             receipt = _write(promotions, row)
         except Refused as refused:
             _end(federation, row.id, REFUSED, str(refused))
-        else:
-            place = _place(promotions.history(row.task), bytes.fromhex(row.reason_sha256))
-            _end(federation, row.id, DONE, "", place, receipt.transaction)
+            return
+        place = _place(promotions.history(row.task), bytes.fromhex(row.reason_sha256))
+        _end(federation, row.id, DONE, "", place, receipt.transaction)
 
 
 def _waiting(federation: Federation) -> Sequence[PromotionRow]:
-    query = select(PromotionRow).filter_by(state=WAITING, deployment_id=federation.deployment)
+    query = select(PromotionRow).filter_by(state=WAITING).order_by(PromotionRow.id)
     with federation.database.transaction() as session:
-        return session.scalars(query.order_by(PromotionRow.id)).all()
+        return session.scalars(query).all()
 
 
 def _write(promotions: Promotions, row: PromotionRow) -> Receipt:

@@ -16,7 +16,7 @@ from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.parties import assembled, load_tables
-from app.services.promotions import has_none, note_first, write_waiting
+from app.services.promotions import has_none, has_work, note_first, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
 from app.services.training_outcome import FINISHED, note_outcome
@@ -32,7 +32,7 @@ from fl.engines.in_process import InProcess
 from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
 from fl.plan import Plan, Review
-from fl.round import Watcher
+from fl.round import Event, Watcher
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
@@ -146,7 +146,7 @@ class Trainings:
             store = Rounds(self._database, training, lambda: _traffic(ledgers))
             channel = Channel(InProcess(parties))
             ending = FederatedTraining(
-                plan, training, ledger, channel, store, watch, stop_requested
+                plan, training, ledger, channel, store, self._watching(watch), stop_requested
             ).run()
         self._conclude(identifier, plan, tables, ending)
         return ending
@@ -221,6 +221,16 @@ class Trainings:
             colluding=max(Plan.colluding, policy.fewest_accepted - 2),
             review=_review(request),
         )
+
+    def _watching(self, watch: Watcher) -> Watcher:
+        """Whoever promotes a model does not wait until another one is trained."""
+
+        def watching(event: Event) -> None:
+            watch(event)
+            if has_work(self._database):
+                write_waiting(self._federation)
+
+        return watching
 
     def _note_opened(self, identifier: str) -> None:
         with self._database.transaction() as session:

@@ -131,7 +131,7 @@ class Worker:
             return POLL_SECONDS
         with held, open_federation(self._settings) as federation:
             jobs.adopt(federation.deployment)
-            promotions.write_waiting(federation)
+            written = promotions.write_waiting(federation)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)
             elif has_work:
@@ -142,7 +142,7 @@ class Worker:
                 self._carry_out(job, jobs, federation)
             self._anchored = Anchoring(jobs.database, federation.ledger.anchors).bring_up()
             _read_ledger(federation)
-        return 0.0
+        return 0.0 if written else TROUBLE_SECONDS
 
     def _check_all(self, checks: Checks, federation: Federation) -> None:
         """Do the next check; nobody trains meanwhile, since this worker holds the right to."""
@@ -231,9 +231,6 @@ class _Run:
 
             def watch(event: RoundEvent) -> None:
                 progress(event)
-                if promotions.has_work(self._federation.database):
-                    # Whoever promotes a model does not wait until another one is trained.
-                    promotions.write_waiting(self._federation)
                 check()
 
             self._trainings.run(

@@ -46,6 +46,9 @@ _PAGES: Final = {
 }
 
 
+_READ_MODELS: Final = (roles.ADMINISTRATOR, roles.AUDITOR)
+
+
 @dataclass(frozen=True)
 class Link:
     """An entry of the navigation."""
@@ -80,6 +83,7 @@ class Header:
     password_address: str = ""
     federation: str = ""
     models: list[ShownModel] = field(default_factory=list)
+    models_address: str = ""
     running: str = ""
     running_address: str = ""
 
@@ -158,6 +162,7 @@ def _full(person: Viewer, role: str, ticks: LedgerTicks) -> Header:
         password_address=url_for("auth.password"),
         federation=f"{counts.get('hospital', 0)} hospitals, {counts.get('node', 0)} nodes",
         models=_models(ticks),
+        models_address=url_for("versions.listed") if role in _READ_MODELS else "",
         running=_running(lines),
         running_address=url_for("admin.trainings.listed") if watches else "",
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,17 +15,23 @@ from sqlalchemy import select, text
 
 from app.errors import ModelRefused, RequestError
 from app.models import PromotionRow, UserRow
+from app.services import work
 from app.services.audit import AuditLog
 from app.services.check_report import Report
 from app.services.federation import Federation, open_federation
+from app.services.jobs import Jobs
 from app.services.predictions import Predictions
+from app.services.progress import PartyProgress
 from app.services.promotion_check import check_promotions
 from app.services.promotions import FIRST, Wishes, has_work, reason_digest, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.trainings import Trainings
 from app.services.versions import TaskVersions, Versions
+from app.services.work import Worker
+from contracts.errors import RpcFailed
 from contracts.promotions import Promotions
 from contracts.reader import LedgerReader
+from fl.round import Event as RoundEvent
 from tests.app.installations import settings_of
 
 REASON = "Five points better balanced, on the same hospitals"
@@ -204,6 +211,28 @@ def test_what_the_ledger_refuses_is_told_and_changes_nothing(clinic: Clinic) -> 
     assert clinic.used() == used
 
 
+def test_what_was_asked_for_on_another_chain_waits_for_ever_nowhere(clinic: Clinic) -> None:
+    row = clinic.ask(clinic.unused())
+    clinic.execute("UPDATE promotions SET deployment_id = 4711 WHERE id = :id", id=row.id)
+    assert write_waiting(clinic.federation)
+    assert clinic.rows()[-1].state == "refused"
+    assert "another chain" in clinic.rows()[-1].problem
+    assert not has_work(clinic.federation.database)
+
+
+def test_a_node_s_trouble_leaves_it_waiting(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RpcFailed("eth_sendRawTransaction", -32000, "out of gas")
+
+    clinic.ask(clinic.unused())
+    for name in ("promote", "roll_back"):
+        monkeypatch.setattr(clinic.ledger, name, fails)
+    assert not write_waiting(clinic.federation)
+    assert clinic.rows()[-1].state == "waiting"
+
+
 def test_a_model_that_was_attacked_on_purpose_is_never_used(clinic: Clinic) -> None:
     used, other = clinic.used(), clinic.unused()
     with (
@@ -259,6 +288,43 @@ def test_an_altered_promotion_is_found(clinic: Clinic, column: str, value: objec
         found = clinic.found()
     assert any("promotion" in one for one in found), found
     assert clinic.found() == []
+
+
+def test_the_worker_writes_what_was_asked_for(clinic: Clinic) -> None:
+    other = clinic.unused()
+    clinic.ask(other)
+    jobs = Jobs(clinic.federation.database)
+    Worker(clinic.federation.settings, "worker", Event()).look(jobs)
+    assert clinic.rows()[-1].state == "done"
+    assert clinic.used() == other
+
+
+@pytest.mark.slow
+def test_the_worker_writes_it_while_it_trains(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a long training to roll back; a third version waits for a person, too."""
+    other, states = clinic.unused(), []
+
+    class Asking(PartyProgress):
+        def __call__(self, event: RoundEvent) -> None:
+            super().__call__(event)
+            if not states:
+                clinic.ask(other)
+            states.append(clinic.rows()[-1].state)
+
+    monkeypatch.setattr(work, "PartyProgress", Asking)
+    jobs = Jobs(clinic.federation.database)
+    job = jobs.submit(TrainingRequest(rounds=1, local_epochs=1, review=False, seed=8), None)
+    Worker(clinic.federation.settings, "worker", Event()).look(jobs)
+    found = jobs.find(job.id)
+    assert found is not None
+    assert found.state == "done"
+    assert states[0] == "waiting"
+    assert set(states[1:]) == {"done"}
+    assert clinic.used() == other
+    third = clinic.versions().versions[0]
+    assert (third.training, third.in_use, third.changes) == (found.training_id, False, [])
 
 
 def test_without_its_promotion_no_model_is_used(clinic: Clinic) -> None:

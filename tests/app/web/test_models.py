@@ -114,7 +114,20 @@ def test_the_versions_are_listed_with_the_one_in_use(clinic: Clinic) -> None:
     assert "The first finished training of its task" in rows[1]
     assert clinic.model in rows[1]
     assert "No training of diabetes has finished yet" in page
+    assert "agrees with the" in page
     assert not Parts(page).inline
+
+
+def test_what_was_decided_is_found_on_the_ledger(clinic: Clinic) -> None:
+    with clinic.services.database.transaction() as session:
+        row = session.scalars(select(PromotionRow)).one()
+    sent = clinic.alice.get(f"/ledger/transactions/{row.transaction}").text
+    assert "Model put into use" in sent
+    assert "Put a model into use" in sent
+    for value in (row.reason_sha256, row.model_sha256):
+        page = clinic.alice.get(f"/ledger/hashes/{value}")
+        assert page.status_code == 200
+        assert "Model put into use" in page.text
 
 
 def test_an_auditor_reads_and_decides_nothing(clinic: Clinic) -> None:
