@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from contracts.artifact import FEDERATION, MODELS
+from contracts.chain import ChainEndpoint, fund
 from contracts.interface import interface
 from contracts.promotions import Promotions
+from contracts.reader import LedgerReader
 from contracts.records import PromotionRecord
+from contracts.rpc import Rpc
 from contracts.sender import Sender
 from tests.contracts.direct import CHAIN_ID, World, account
 from tests.contracts.parties import digest, private_key, refusal
@@ -91,3 +94,27 @@ def test_the_last_promotion_counts_and_none_is_forgotten(stage: Stage) -> None:
     assert models.find_promoted("heart", earlier, REASON, back=False) is None
     assert models.find_in_use("diabetes") is None
     assert models.history("diabetes") == ()
+
+
+def test_a_federation_from_before_has_no_models(chain: ChainEndpoint) -> None:
+    """A contract that answers everything but models(), which it refuses as one without it does."""
+    selector = interface(FEDERATION).call_data("models", ())
+    body = b"".join(
+        (
+            bytes.fromhex("60003560e01c63"),  # the call's selector, compared with
+            selector,
+            bytes.fromhex("14"),
+            bytes.fromhex("601457"),  # then leads to the revert below
+            bytes.fromhex("60606000f3"),  # else three addresses: zeros
+            bytes.fromhex("5b60006000fd"),
+        )
+    )
+    create = bytes.fromhex(f"60{len(body):02x}600c60003960{len(body):02x}6000f3") + body
+    fund(chain, [account(0)])
+    with Rpc(chain.url) as rpc:
+        sender = Sender(rpc, interface(FEDERATION), chain.chain_id, private_key(0))
+        address = sender.deploy(create)
+    reader = LedgerReader(chain.url, address)
+    assert MODELS not in reader.addresses
+    assert reader.promotions is None
+    reader.close()
