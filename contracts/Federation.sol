@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Agreements} from "./Agreements.sol";
 import {Anchors} from "./Anchors.sol";
+import {Models} from "./Models.sol";
 import {Permissions} from "./Permissions.sol";
 import {Records} from "./Records.sol";
 import {Registry} from "./Registry.sol";
@@ -31,9 +32,13 @@ contract Federation is Agreements {
     Anchors private immutable _anchors;
     Records private immutable _records;
 
-    constructor(Registry registry_, Anchors anchors_, Records records_) Permissions(registry_) {
+    /// @notice Which models are in use.
+    Models public immutable models;
+
+    constructor(Registry registry_, Anchors anchors_, Records records_, Models models_) Permissions(registry_) {
         _anchors = anchors_;
         _records = records_;
+        models = models_;
     }
 
     /// @notice The other contracts of this federation.

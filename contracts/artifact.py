@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FEDERATION, REGISTRY, ANCHORS, RECORDS = "Federation", "Registry", "Anchors", "Records"
-CONTRACTS = (FEDERATION, REGISTRY, ANCHORS, RECORDS)
+MODELS = "Models"
+CONTRACTS = (FEDERATION, REGISTRY, ANCHORS, RECORDS, MODELS)
 
 
 def artifact_file(contract: str) -> Path:

@@ -13,7 +13,9 @@ from hashlib import sha256
 from eth_account import Account
 
 from contracts.digests import nonce_commitment, set_digest
+from contracts.errors import NotFound
 from contracts.ledger import Ledger
+from contracts.promotions import Promotions
 from contracts.records import AgreedSet, AttemptKey, Policy, Receipt, Role
 
 THRESHOLD = 1
@@ -113,13 +115,28 @@ class Course:
         yield self._each(self._nodes, "vote", lambda one: one.vote(key, result))
 
     def end(self, number: int) -> Iterator[Phase]:
-        """Give round `number` up, and end the training."""
+        """Give round `number` up, end the training, and put its model, if any, into use."""
         key = AttemptKey(self._training, number, 1)
         lead = self._coordinator
         model = lead.training(self._training).model
         yield self._lead("openAttempt", lambda: lead.open_attempt(key, model))
         yield self._lead("fail", lambda: lead.fail(key, "given up"))
-        yield self._lead("endTraining", lambda: lead.end_training(self._training, "finished"))
+        yield self._lead("endTraining", lambda: lead.end_training(self._training, ""))
+        used = TASK, self._training, model, course_digest("reason")
+        if number > 1:
+            yield self._lead("promote", lambda: self._promotions().promote(*used))
+
+    def come_back(self) -> Iterator[Phase]:
+        """Put the training's model into use again, after another course's."""
+        model = self._coordinator.training(self._training).model
+        used = TASK, self._training, model, course_digest("another reason")
+        yield self._lead("rollBack", lambda: self._promotions().roll_back(*used))
+
+    def _promotions(self) -> Promotions:
+        found = self._coordinator.promotions
+        if found is None:
+            raise NotFound("the contract of the models")
+        return found
 
     def _ledger(self, name: str) -> Ledger:
         return Ledger(self._coordinator.rpc_url, self._coordinator.contract, course_key(name))

@@ -39,13 +39,22 @@ def measure() -> Gas:
     with tempfile.TemporaryDirectory() as folder, connect(Path(folder)) as endpoint:
         deputy = course_account(DEPUTY)
         coordinator = Ledger.deploy(endpoint.url, course_key("coordinator"), deputy)
-        spent["deploy"].append(sum(deployment_gas(endpoint.url)))
+        *deployed, bound = deployment_gas(endpoint.url)
+        spent["deploy"].append(sum(deployed))
+        spent["bind"].append(bound)
         course = Course(coordinator, "gas", HOSPITALS, NODES)
+        other = Course(coordinator, "another", HOSPITALS, NODES)
         try:
             for phase in _phases(coordinator, course):
                 spent[phase.operation] += [call().gas for call in phase.calls]
+            for phase in _whole(other):
+                for call in phase.calls:
+                    call()
+            for phase in course.come_back():
+                spent[phase.operation] += [call().gas for call in phase.calls]
         finally:
-            course.close()
+            for one in (course, other):
+                one.close()
             coordinator.close()
     return {name: {"least": min(gas), "most": max(gas)} for name, gas in sorted(spent.items())}
 
@@ -59,11 +68,11 @@ def load() -> Gas:
 def deployment_gas(url: str) -> list[int]:
     """The gas of the last transactions at `url`, where a federation was just deployed.
 
-    One for each contract, the federation's last.
+    One for each contract, the federation's last; then the call that binds the models to it.
     """
     with Rpc(url) as rpc:
         last = int(rpc.call("eth_blockNumber"), 16)
-        blocks = range(last - len(CONTRACTS) + 1, last + 1)
+        blocks = range(last - len(CONTRACTS), last + 1)
         found = [rpc.call("eth_getBlockByNumber", hex(one), False) for one in blocks]
         receipts = [rpc.call("eth_getTransactionReceipt", one["transactions"][0]) for one in found]
         return [int(one["gasUsed"], 16) for one in receipts]
@@ -95,13 +104,17 @@ def main() -> int:
 
 
 def _phases(coordinator: Ledger, course: Course) -> Iterator[Phase]:
+    yield from _whole(course)
+    hospitals = accounts(Course.names("gas", HOSPITALS, 0))
+    nodes = accounts(Course.names("gas", 0, NODES))
+    yield from administration(coordinator, hospitals, nodes)
+
+
+def _whole(course: Course) -> Iterator[Phase]:
     yield from course.start()
     for number in range(ROUNDS):
         yield from course.round(number)
     yield from course.end(ROUNDS)
-    hospitals = accounts(Course.names("gas", HOSPITALS, 0))
-    nodes = accounts(Course.names("gas", 0, NODES))
-    yield from administration(coordinator, hospitals, nodes)
 
 
 def _text(gas: dict[str, int]) -> str:

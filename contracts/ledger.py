@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY, load_artifact
+from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY, load_artifact
 from contracts.digests import (
     challenge_digest,
     nonce_commitment,
@@ -25,6 +26,7 @@ from contracts.errors import (
 )
 from contracts.interface import interface
 from contracts.outbox import Outbox
+from contracts.promotions import Promotions
 from contracts.reader import LedgerReader
 from contracts.records import (
     AgreedSet,
@@ -126,7 +128,12 @@ class Ledger(LedgerReader):
             registry = sender.deploy(creation_code(REGISTRY, sender.account, second))
             anchors = sender.deploy(creation_code(ANCHORS, registry))
             records = sender.deploy(creation_code(RECORDS, registry))
-            address = sender.deploy(creation_code(FEDERATION, registry, anchors, records))
+            models = sender.deploy(creation_code(MODELS, registry))
+            address = sender.deploy(creation_code(FEDERATION, registry, anchors, records, models))
+            promotions = Promotions(rpc, models, sender)
+            # Creating delivered whatever an earlier life had sent, so this is done once.
+            if promotions.trainings() != to_checksum_address(address):
+                promotions.bind(to_checksum_address(address))
         return cls(rpc_url, address, private_key, outbox)
 
     @property

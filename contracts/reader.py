@@ -8,12 +8,13 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from contracts.anchors import Anchors
-from contracts.artifact import ANCHORS, CONTRACTS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.client import Client
 from contracts.errors import NotFound, RpcFailed, WrongChain
 from contracts.interface import Interface, interface
 from contracts.members import Members
 from contracts.openings import Openings
+from contracts.promotions import Promotions
 from contracts.records import (
     AttemptKey,
     AttemptRecord,
@@ -61,6 +62,8 @@ class LedgerReader(Client):
                 f"the federation's contract at {self.contract}", f"another or none ({error})"
             ) from error
         self.addresses[FEDERATION] = self.contract
+        if models := self._find_models():
+            self.addresses[MODELS] = models
         self._connect(None)
 
     def _connect(self, sender: Sender | None) -> None:
@@ -69,6 +72,12 @@ class LedgerReader(Client):
         self.registry = Registry(self._rpc, self.addresses[REGISTRY], sender)
         self.anchors = Anchors(self._rpc, self.addresses[ANCHORS], sender)
         self.openings = Openings(self._rpc, self.addresses[RECORDS], sender)
+        # None where the contracts are older than promotions.
+        self.promotions = (
+            Promotions(self._rpc, self.addresses[MODELS], sender)
+            if MODELS in self.addresses
+            else None
+        )
 
     def close(self) -> None:
         """Close the connection."""
@@ -227,7 +236,7 @@ class LedgerReader(Client):
 
     def _logs(self, topics: list[Any], first: int, last: int) -> list[Any]:
         wanted = {
-            "address": [self.addresses[name] for name in CONTRACTS],
+            "address": list(self.addresses.values()),
             "topics": topics,
             "fromBlock": hex(first),
             "toBlock": hex(last),
@@ -238,6 +247,15 @@ class LedgerReader(Client):
     def _event(self, log: Any) -> LedgerEvent:
         """The event of a log, by the contract that left it."""
         return self._interfaces()[to_checksum_address(log["address"])].event(log)
+
+    def _find_models(self) -> str | None:
+        """The address of the contract of the models; a federation from before it has none."""
+        try:
+            return str(to_checksum_address(self._view("models")))
+        except RpcFailed as error:
+            if error.data is None:
+                raise
+            return None
 
     def _interfaces(self) -> dict[str, Interface]:
         """The interfaces of all contracts, by address."""

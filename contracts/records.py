@@ -229,6 +229,21 @@ class OpeningRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PromotionRecord:
+    """A model that was put into use: what `training` ended with after so many rounds.
+
+    `back` tells that it was in use before. `reason_hash` is the salted SHA-256 of the reason.
+    """
+
+    training: bytes
+    model: bytes
+    reason_hash: bytes
+    administrator: str
+    rounds: int
+    back: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRecord:
     """A training; `model` is the last finalised one, `statistics` the result of round 0.
 

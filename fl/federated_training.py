@@ -149,8 +149,9 @@ class FederatedTraining:
     def _end(self, ending: Ending) -> Ending:
         record = self.ledger.training(self.training)
         if record.state == TrainingState.OPEN:
-            self.ledger.end_training(self.training, ending.reason)
-        elif record.reason not in ("", ending.reason):
+            # A reason there says that it did not finish; the rule's stands in the plan.
+            self.ledger.end_training(self.training, "" if ending.finished else ending.reason)
+        elif record.reason:
             ending = Ending(False, record.reason)
         for number in (record.next_round, DONATION):
             last = self.ledger.round(self.training, number)

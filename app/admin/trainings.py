@@ -207,6 +207,7 @@ def _shown(training_id: str) -> View:
         "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),
         "resting": is_resting(view),
+        "version": services().versions.find(training_id) if view["over"] else None,
     }
 
 

@@ -19,6 +19,7 @@ from app.services.requests import TrainingRequest
 from app.services.results import training_document
 from app.services.simulation import Simulation, simulation_of
 from app.services.trainings import Trainings
+from app.services.versions import Versions
 from config import Settings
 from fl.plan import Plan
 
@@ -58,6 +59,7 @@ def _train(trainings: Trainings, federation: Federation, args: argparse.Namespac
         sys.stdout.write(json.dumps(document) + "\n")
     else:
         print_training(document)
+        _say_used(federation, identifier)
         _say_where(federation)
     return 0 if ending.finished else 1
 
@@ -108,6 +110,15 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         stop_accuracy=args.stop_accuracy,
         patience=args.patience,
     )
+
+
+def _say_used(federation: Federation, training: str) -> None:
+    """Whether doctors use what the training ended with."""
+    version = Versions(federation.database).find(training)
+    if version is None or version.attack:
+        return
+    used = "in use" if version.in_use else "not in use: promote it on the page Models"
+    sys.stdout.write(f"Model      version {version.number} of {version.title}, {used}\n")
 
 
 def _say_where(federation: Federation) -> None:

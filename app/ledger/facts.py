@@ -19,6 +19,9 @@ TEXT, LINE = "text", "line"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BYTES = re.compile(r"(?:[0-9a-f]{2}){33,}")
 _ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}")
+_TRAININGS = ("training", "previous")
+# Zeros stand for nothing.
+_IDENTIFIER = re.compile(r"(?!0{64})[0-9a-f]{64}")
 _FIGURES = ("balanced_accuracy", "reference_accuracy", "reference")
 _ENUMS = ("state", "why", "role", "verdict")
 # Figures are opened in twentieths.
@@ -67,7 +70,7 @@ def _parts(name: str, value: Any, names: Mapping[str, str]) -> Iterator[Part]:
             yield from _parts(name, one, names)
     elif isinstance(value, dict):
         yield Part(LINE, _sentence(value, names))
-    elif isinstance(value, str) and name == "training" and _HASH.fullmatch(value):
+    elif isinstance(value, str) and name in _TRAININGS and _IDENTIFIER.fullmatch(value):
         yield Part(TRAINING, value)
     elif isinstance(value, str) and _HASH.fullmatch(value):
         # Zeros stand for nothing.

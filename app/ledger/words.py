@@ -49,6 +49,18 @@ EVENTS: Final[Mapping[str, Words]] = {
         "Audit log anchored",
         "The root over the log’s entries: none of them can be changed unnoticed from here on.",
     ),
+    "Bound": Words(
+        "Models bound to trainings",
+        "Only results of this contract’s trainings can be put into use.",
+    ),
+    "Promoted": Words(
+        "Model put into use",
+        "From here on doctors’ predictions come from this model, for a reason kept elsewhere.",
+    ),
+    "RolledBack": Words(
+        "Model rolled back",
+        "A model that was in use before is in use again, for a reason kept elsewhere.",
+    ),
     "Sealed": Words(
         "Record sealed", "A patient’s record was sealed among doctors; so many of them open it."
     ),
@@ -130,6 +142,9 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "revokeRole": "Withdrew a permission",
     "renounceRole": "Gave up a permission",
     "anchor": "Anchored the audit log",
+    "bind": "Bound the models to the trainings",
+    "promote": "Put a model into use",
+    "rollBack": "Rolled back to a model",
     "seal": "Sealed a record",
     "request": "Asked to open a record",
     "approve": "Approved an opening",
@@ -160,6 +175,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "opens": "A sum is opened",
     "keeps": "The model is kept",
     "norm_bound": "Next norm bound",
+    "previous": "Training of the model before",
     "quorum": "Votes needed",
     "review": "Hash of what the test opened",
     "samples": "Rows",
@@ -194,4 +210,5 @@ CONTRACTS: Final[Mapping[str, str]] = {
     "Registry": "parties, their keys, permissions, rules",
     "Anchors": "roots over the audit log",
     "Records": "sealed records and who opened them",
+    "Models": "which model is in use",
 }

@@ -13,6 +13,7 @@ from app.models.ledger import (
     LedgerTransactionRow,
 )
 from app.models.outbox import OutgoingRow
+from app.models.promotions import PromotionRow
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -50,6 +51,7 @@ __all__ = [
     "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",
+    "PromotionRow",
     "ResultRow",
     "SessionRow",
     "StepRow",

@@ -9,7 +9,10 @@ from app.models.base import NAME, Base
 
 
 class DeploymentRow(Base):
-    """The contract of this installation on one chain."""
+    """The contract of this installation on one chain.
+
+    `models` is the contract of the models in use; None where the contracts are older than that.
+    """
 
     __tablename__ = "deployments"
 
@@ -18,6 +21,7 @@ class DeploymentRow(Base):
     chain_kind: Mapped[str] = mapped_column(String(20))
     genesis_hash: Mapped[str] = mapped_column(String(64), unique=True)
     contract: Mapped[str] = mapped_column(String(42))
+    models: Mapped[str | None] = mapped_column(String(42))
 
 
 class PartyRow(Base):

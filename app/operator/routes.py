@@ -30,6 +30,7 @@ from app.services.approval_message import MOST_REASON, TypedData
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.services.unopened import WAITING
 from app.web import login
+from app.web.model_answer import model_answer
 from app.web.roles import requires
 from app.web.services import services
 
@@ -138,12 +139,25 @@ def signed(training_id: str, hospital: str) -> Response:
 @requires(OPERATOR)
 def model(training_id: str) -> Response | BaseResponse:
     """A model of the own hospital as a file, where the ledger lets the hospital have it."""
+    return _handed_out(training_id, as_safetensors=False)
+
+
+@blueprint.get("/models/<training_id>/file")
+@requires(OPERATOR)
+def model_file(training_id: str) -> Response | BaseResponse:
+    """The same model as a safetensors file, by the same rule."""
+    return _handed_out(training_id, as_safetensors=True)
+
+
+def _handed_out(training_id: str, as_safetensors: bool) -> Response | BaseResponse:
     person = login.person()
     hospital = services().operators.find(person.id)
     if hospital is None:
         abort(HTTPStatus.NOT_FOUND)
     try:
         own, body = services().models.get(hospital, training_id)
+        if as_safetensors:
+            _, body = services().models.file(training_id)
     except ModelRefused as refused:
         details = {"training": training_id, "reason": str(refused)}
         services().audit.add(person, "model.refused", hospital, details)
@@ -151,10 +165,8 @@ def model(training_id: str) -> Response | BaseResponse:
         return redirect(url_for("operator.home"), HTTPStatus.SEE_OTHER)
     details = {"training": training_id, "model_sha256": own.sha256}
     services().audit.add(person, "model.downloaded", hospital, details)
-    answer = Response(body, mimetype="application/octet-stream")
-    name = f"model-{own.task}-{own.sha256[:8]}.cbor"
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    kind = "safetensors" if as_safetensors else "cbor"
+    return model_answer(own.task, own.sha256, body, kind)
 
 
 def _offered(typed: TypedData) -> Answer:

@@ -16,6 +16,7 @@ from app.models import DeploymentRow, PartyRow
 from app.services.keys import KeyRing, Keys
 from app.stores.outbox import TableOutbox
 from config import DATASETS, Settings
+from contracts.artifact import MODELS
 from contracts.chain import ChainEndpoint, connect, fund
 from contracts.delivery import Delivery
 from contracts.errors import RpcFailed, WrongChain
@@ -163,7 +164,7 @@ def open_federation(settings: Settings) -> Iterator[Federation]:
             row = _deployment(database, endpoint, genesis)
             if row is None:
                 ledger = Ledger.deploy(endpoint.url, keys.chain, deputy.account, outbox)
-                row = _note_deployment(database, endpoint, genesis, ledger.contract)
+                row = _note_deployment(database, endpoint, genesis, ledger)
             else:
                 ledger = _deployed(endpoint, row.contract, keys, outbox)
             try:
@@ -200,13 +201,14 @@ def _deployment(database: Database, endpoint: ChainEndpoint, genesis: str) -> De
 
 
 def _note_deployment(
-    database: Database, endpoint: ChainEndpoint, genesis: str, contract: str
+    database: Database, endpoint: ChainEndpoint, genesis: str, ledger: Ledger
 ) -> DeploymentRow:
     row = DeploymentRow(
         chain_id=endpoint.chain_id,
         chain_kind=endpoint.kind,
         genesis_hash=genesis,
-        contract=contract,
+        contract=ledger.contract,
+        models=ledger.addresses.get(MODELS),
     )
     with database.transaction() as session:
         session.add(row)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.models import DeploymentRow, PartyRow, TrainingRow
 from app.services.check_report import NOTHING, UNREADABLE, Report
 from app.services.federation import HOSPITAL, NODE, Federation
+from contracts.artifact import MODELS
 from contracts.reader import LedgerReader
 from contracts.records import Role
 from fl.plan import Member, Plan
@@ -27,6 +28,10 @@ def check_deployment(report: Report, federation: Federation, session: Session) -
     report.compare("contract, its address", ledger.contract, row.contract)
     report.compare("contract, its chain’s id", ledger.chain_id, row.chain_id)
     report.compare("contract, its chain’s kind", federation.endpoint.kind, row.chain_kind)
+    report.compare("contract, its models’", ledger.addresses.get(MODELS), row.models)
+    if ledger.promotions is not None:
+        followed = ledger.promotions.trainings()
+        report.compare("contract that its models’ one follows", ledger.contract, followed)
     genesis = ledger.block(0).hash.hex()
     report.compare("contract, its chain’s first block", genesis, row.genesis_hash)
 

@@ -1,7 +1,8 @@
 """A finished model as a file, for a hospital that may be handed one: the ledger says which may.
 
 The model is the application's copy, and leaves only when it is the one that the chain names. A
-prediction is made here and hands no model out, so it asks for no permission.
+prediction is made here and hands no model out, so it asks for no permission. Administrators and
+auditors, who answer for it and check it, get any model as a safetensors file.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from app.database import Database
 from app.errors import ModelRefused
 from app.models import DeploymentRow, PartyRow, ResultRow, TrainingRow
 from app.services.federation import HOSPITAL
-from app.services.training_outcome import last_round
-from app.services.trainings import FINISHED
+from app.services.model_file import safetensors_file
+from app.services.training_outcome import FINISHED, last_round
 from contracts.errors import LedgerError
 from contracts.reader import LedgerReader
-from contracts.records import Permission, TrainingState
+from contracts.records import Permission, TrainingRecord, TrainingState
 from fl.datasets import get_task
 
 
@@ -91,6 +92,41 @@ class ModelDownloads:
             raise ModelRefused("The stored model is missing or was altered: it is not handed out.")
         return own, stored.body
 
+    def file(self, training: str) -> tuple[str, bytes]:
+        """The task of a finished training, and its model as a safetensors file.
+
+        Whoever asks has the right to it: `get` finds out for a hospital. Raises ModelRefused where
+        there is none, it was attacked on purpose, or what is stored is not what the chain names.
+        """
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, training)
+            if row is None or row.state != FINISHED or row.simulation is not None:
+                raise ModelRefused("There is no model of this training for use.")
+            contract = session.get_one(DeploymentRow, row.deployment_id).contract
+            record = self._record(contract, training)
+            model = _stored(session, record.model)
+            statistics = _stored(session, record.statistics or b"")
+            plan_says = row.plan_sha256 == record.config_hash.hex() and row.task == record.task
+        if not plan_says:
+            raise ModelRefused("The chain names another plan than the database.")
+        digest, rounds = record.model.hex(), record.next_round - 1
+        task = get_task(record.task)
+        return task.name, safetensors_file(model, statistics, task, training, rounds, digest)
+
+    def _record(self, contract: str, training: str) -> TrainingRecord:
+        try:
+            with closing(self._open_ledger()) as ledger:
+                if ledger.contract != contract:
+                    raise ModelRefused("The model was recorded in another contract than today’s.")
+                record = ledger.training(bytes.fromhex(training))
+        except LedgerError as error:
+            raise ModelRefused(
+                "The chain cannot be asked just now which model it names."
+            ) from error
+        if record.state != TrainingState.ENDED or record.reason:
+            raise ModelRefused("The chain does not say that the model's training finished.")
+        return record
+
     def _require_permission(
         self, contract: str, hospital: str, account: str, own: OwnModel
     ) -> None:
@@ -110,6 +146,14 @@ class ModelDownloads:
             ) from error
         if record.state != TrainingState.ENDED or record.model.hex() != own.sha256:
             raise ModelRefused("The chain names another model than the database.")
+
+
+def _stored(session: Session, digest: bytes) -> bytes:
+    """What is stored under a hash that the chain names. Raises ModelRefused."""
+    row = session.get(ResultRow, digest.hex())
+    if row is None or sha256(row.body).digest() != digest:
+        raise ModelRefused("The stored model is missing or was altered: it is not handed out.")
+    return row.body
 
 
 def _hospitals(row: TrainingRow) -> set[str]:

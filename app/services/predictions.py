@@ -1,9 +1,11 @@
 """A patient's probabilities by the model in use, after every check that ties it to the chain.
 
-The chain says which model a training ended with; the database only keeps bytes. So a prediction
-reads the training's record first, and uses nothing that does not hash to what stands there: the
-plan (which network, which columns), the federation's statistics (how values are scaled) and the
-model itself.
+The chain says which model is in use, and which one its training ended with; the database only keeps
+bytes. So a prediction reads the training's record first, and uses nothing that does not hash to
+what stands there: the plan (which network, which columns), the federation's statistics (how values
+are scaled) and the model itself.
+
+Contracts from before promotions name no model in use: there it is the latest finished training's.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ from hashlib import sha256
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.errors import ModelRefused, RequestError
 from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
-from app.services.training_outcome import has_finished, last_round
-from app.services.trainings import FINISHED
+from app.services.promotions import newest
+from app.services.training_outcome import FINISHED, has_finished, last_round
 from contracts.errors import ChainUnreachable, LedgerError, NotFound
 from contracts.reader import LedgerReader
 from contracts.records import TrainingRecord
@@ -40,6 +42,8 @@ from fl.plan import Plan
 Values = Mapping[str, float | None]
 # Opens a connection to the contract; raises a LedgerError when that cannot be done.
 OpenLedger = Callable[[], LedgerReader]
+# A further check of a training's record; raises ModelRefused.
+CheckRecord = Callable[[LedgerReader, TrainingRow, TrainingRecord], None]
 
 SHORT = 8
 
@@ -94,7 +98,7 @@ class CheckedModel:
 
 
 class Predictions:
-    """Predicts with the latest finished training of a task."""
+    """Predicts with the model in use of a task."""
 
     def __init__(self, database: Database, open_ledger: OpenLedger) -> None:
         self._database = database
@@ -148,19 +152,19 @@ class Predictions:
 
     def _load(self, task: str) -> CheckedModel:
         with self._database.transaction() as session:
-            row = _find_training(session, task)
-            if row is None:
-                raise ModelRefused(
-                    f"No training of {get_task(task).title.lower()} has finished yet."
-                )
-            return self._compared(session, row)
+            return self._compared(session, _get_training(session, task), _check_in_use)
 
-    def _compared(self, session: Session, row: TrainingRow) -> CheckedModel:
+    def _compared(
+        self, session: Session, row: TrainingRow, also: CheckRecord = lambda *_: None
+    ) -> CheckedModel:
+        """A training's model, after what stands in the contract; `also` asks the chain for more."""
         deployment = session.get_one(DeploymentRow, row.deployment_id)
-        record, block, contract = self._record(row.id, deployment.contract)
+        record, block, contract = self._record(row, deployment.contract, also)
         return _checked(session, row, record, block, contract)
 
-    def _record(self, training: str, contract: str) -> tuple[TrainingRecord, int, str]:
+    def _record(
+        self, row: TrainingRow, contract: str, also: CheckRecord
+    ) -> tuple[TrainingRecord, int, str]:
         """What the chain holds of the training, and the block at which that was read."""
         try:
             with closing(self._open_ledger()) as ledger:
@@ -170,7 +174,9 @@ class Predictions:
                         f"this installation's chain has {ledger.contract}."
                     )
                 block = ledger.head().number
-                return ledger.training(bytes.fromhex(training)), block, contract
+                record = ledger.training(bytes.fromhex(row.id))
+                also(ledger, row, record)
+                return record, block, contract
         except (NotFound, ValueError) as error:
             raise ModelRefused("The chain holds no record of the model's training.") from error
         except ChainUnreachable as error:
@@ -182,10 +188,46 @@ class Predictions:
 
 
 def _find_training(session: Session, task: str) -> TrainingRow | None:
-    query = select(TrainingRow).filter_by(task=task, state=FINISHED)
-    # A model that was attacked on purpose is for teaching.
-    query = query.where(TrainingRow.simulation.is_(None))
+    """The training whose model is in use, or None."""
+    promoted = newest(session, task)
+    if promoted is not None:
+        return session.get(TrainingRow, promoted.training_id)
+    # Contracts from before promotions; a model that was attacked on purpose is for teaching.
+    older = select(DeploymentRow.id).where(DeploymentRow.models.is_(None))
+    query = _finished(task).where(TrainingRow.deployment_id.in_(older))
     return session.scalars(query.order_by(TrainingRow.ended_at.desc()).limit(1)).first()
+
+
+def _get_training(session: Session, task: str) -> TrainingRow:
+    """The training whose model is in use. Raises ModelRefused."""
+    row = _find_training(session, task)
+    if row is None:
+        title = get_task(task).title.lower()
+        if session.scalars(_finished(task).limit(1)).first() is None:
+            raise ModelRefused(f"No training of {title} has finished yet.")
+        raise ModelRefused(f"No model of {title} is in use: an administrator has to promote one.")
+    if row.simulation is not None:
+        raise ModelRefused("The model in use was attacked on purpose: it is for teaching.")
+    return row
+
+
+def _finished(task: str) -> Select[TrainingRow]:
+    query = select(TrainingRow).filter_by(task=task, state=FINISHED)
+    return query.where(TrainingRow.simulation.is_(None))
+
+
+def _check_in_use(ledger: LedgerReader, row: TrainingRow, record: TrainingRecord) -> None:
+    """Raise ModelRefused unless the ledger says that this very model is in use."""
+    if ledger.promotions is None:
+        return
+    found = ledger.promotions.find_in_use(row.task)
+    if found is None:
+        raise ModelRefused("The chain says of no model of this task that it is in use.")
+    if (found.training.hex(), found.model) != (row.id, record.model):
+        raise ModelRefused(
+            "The chain names another model in use than the database: "
+            f"that of {found.training.hex()[:SHORT]} there, that of {row.id[:SHORT]} here."
+        )
 
 
 def _checked(

@@ -15,8 +15,8 @@ from app.services.federation import Federation
 from app.services.parties import assembled, load_tables
 from app.services.review_check import Events
 from app.services.round_names import in_order, round_title
-from app.services.training_outcome import has_finished, pooled
-from app.services.trainings import FAILED, FINISHED, RUNNING, shortened
+from app.services.training_outcome import FINISHED, has_finished, pooled, rule_reason
+from app.services.trainings import FAILED, RUNNING, shortened
 from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
 from contracts.errors import NotFound
@@ -83,7 +83,8 @@ class TrainingCheck:
             return
         finished = has_finished(plan, record, row.attempts)
         self._compare("state", FINISHED if finished else FAILED, row.state)
-        self._compare("reason", record.reason, shortened(row.reason))
+        reason = record.reason or rule_reason(plan, record, row.attempts)
+        self._compare("reason", reason, shortened(row.reason))
         self._compare("model", record.model.hex(), row.model_sha256)
         self._compare("statistics", _hex(record.statistics), row.statistics_sha256)
         self._report.guard(f"{self._name}, scores", self._scores)

@@ -13,6 +13,9 @@ from fl.plan import Plan
 from fl.stopping import Reports, accuracies
 from fl.training import accuracy, balanced_accuracy
 
+# The state of a training that took all its rounds.
+FINISHED = "finished"
+
 
 def note_outcome(row: TrainingRow, record: TrainingRecord) -> None:
     """Note what a training left: the last model and the statistics, by the ledger, and scores."""
@@ -34,14 +37,21 @@ def reports(attempts: list[AttemptRow]) -> Reports:
 
 
 def has_finished(plan: Plan, record: TrainingRecord, attempts: list[AttemptRow]) -> bool:
-    """Whether an ended training finished: no reason stands on the ledger but its stopping rule's.
+    """Whether an ended training finished: after its last round, or by its stopping rule.
 
     What the rule says is computed again from the hospitals' evaluations.
     """
-    done, told = record.next_round - 1, ""
-    if plan.stopping is not None and done < plan.rounds:
-        told = plan.stopping.reason(accuracies(reports(attempts), done))
-    return record.state == TrainingState.ENDED and record.reason == told
+    if record.state != TrainingState.ENDED or record.reason:
+        return False
+    return record.next_round > plan.rounds or bool(rule_reason(plan, record, attempts))
+
+
+def rule_reason(plan: Plan, record: TrainingRecord, attempts: list[AttemptRow]) -> str:
+    """What the stopping rule says after the last round that the ledger has; "" where nothing."""
+    done = record.next_round - 1
+    if plan.stopping is None or not 0 < done < plan.rounds:
+        return ""
+    return plan.stopping.reason(accuracies(reports(attempts), done))
 
 
 def last_round(row: TrainingRow) -> int:

@@ -19,9 +19,10 @@ from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.jobs import PAUSED
 from app.services.parties import assembled, load_tables
+from app.services.promotions import has_none, has_work, note_first, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
-from app.services.training_outcome import note_outcome
+from app.services.training_outcome import FINISHED, note_outcome
 from app.services.unopened import AWAITING, awaited, end_unopened, told
 from app.stores.rounds import OPEN, Rounds
 from contracts.errors import NotFound, Refused
@@ -34,13 +35,12 @@ from fl.engines.in_process import InProcess
 from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
 from fl.plan import Plan, Review
-from fl.round import Watcher
+from fl.round import Event, Watcher
 from fl.stopping import Stopping
 from fl.training import LocalSettings
 from fl.verdict import Rule
 
 RUNNING = "running"
-FINISHED = "finished"
 FAILED = "failed"
 
 
@@ -154,7 +154,7 @@ class Trainings:
             store = Rounds(self._database, training, lambda: _traffic(ledgers))
             channel = Channel(InProcess(parties))
             ending = FederatedTraining(
-                plan, training, ledger, channel, store, watch, stop_requested
+                plan, training, ledger, channel, store, self._watching(watch), stop_requested
             ).run()
         self._conclude(identifier, plan, tables, ending)
         return ending
@@ -235,6 +235,16 @@ class Trainings:
             sampled=_sampled(request.share, len(names), colluding, policy),
         )
 
+    def _watching(self, watch: Watcher) -> Watcher:
+        """Whoever promotes a model does not wait until another one is trained."""
+
+        def watching(event: Event) -> None:
+            watch(event)
+            if has_work(self._database):
+                write_waiting(self._federation)
+
+        return watching
+
     def _note_opened(self, identifier: str) -> None:
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
@@ -249,6 +259,7 @@ class Trainings:
             row = session.get_one(TrainingRow, identifier)
             simulation, past = Simulation.from_row(row.simulation), past_of(row.attempts)
         found = compare(plan, tables, simulation, past, ending.finished)
+        first = has_none(self._federation, plan.task)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
             row.state = FINISHED if ending.finished else FAILED
@@ -257,6 +268,9 @@ class Trainings:
             row.fedavg_accuracy, row.oracle_accuracy = found.fedavg, found.oracle
             note_outcome(row, record)
             row.ended_at = now()
+            if first:
+                note_first(session, row)
+        write_waiting(self._federation)
 
 
 def _check_policy(policy: Policy, task: str, hospitals: int, nodes: int, rounds: int) -> None:

@@ -22,6 +22,7 @@ from app.services.copy_check import CopyCheck
 from app.services.federation import Federation
 from app.services.ledger_roles import check_roles
 from app.services.members_check import check_deployment, check_members
+from app.services.promotion_check import check_promotions
 from app.services.training_check import TrainingCheck, training_name
 from app.services.verification_progress import Progress
 
@@ -66,6 +67,7 @@ class Verification:
             self._tell("parties")
             guard("parties", partial(check_members, self._report, self._ledger, session, rows))
             guard("roles", partial(self._roles, session))
+            guard("promotions", partial(check_promotions, self._report, self._federation, session))
             for row in rows:
                 self._training(session, row)
             self._tell("copy of the ledger")

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import AppError, LeaseLost, RequestError
 from app.models import JobRow
+from app.services import promotions
 from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
@@ -31,7 +32,8 @@ from app.services.ledger_roles import LedgerRoles
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
-from app.services.trainings import FINISHED, RUNNING, Trainings
+from app.services.training_outcome import FINISHED
+from app.services.trainings import RUNNING, Trainings
 from app.services.unopened import AWAITING, told
 from app.services.verification import Verification
 from app.services.verification_progress import Progress
@@ -128,8 +130,9 @@ class Worker:
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)
+        wants_model = promotions.has_work(jobs.database)
         grown = last_entry(jobs.database) >= self._anchored + EVERY
-        if not (has_work or wants_check or wants_roles or grown):
+        if not (has_work or wants_check or wants_roles or wants_model or grown):
             return POLL_SECONDS
         lock = FileLock(self._settings.instance_dir / TRAINING_LOCK, timeout=0)
         try:
@@ -140,6 +143,7 @@ class Worker:
             self._deployment = federation.deployment
             jobs.adopt(federation.deployment)
             LedgerRoles(jobs.database).bring_up(federation.deployment, federation.ledger.registry)
+            written = promotions.write_waiting(federation)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)
             elif has_work:
@@ -150,7 +154,7 @@ class Worker:
                 self._carry_out(job, jobs, federation)
             self._anchored = Anchoring(jobs.database, federation.ledger.anchors).bring_up()
             _read_ledger(federation)
-        return 0.0
+        return 0.0 if written else TROUBLE_SECONDS
 
     def _check_all(self, checks: Checks, federation: Federation) -> None:
         """Do the next check; nobody trains meanwhile, since this worker holds the right to."""

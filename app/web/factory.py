@@ -29,10 +29,13 @@ from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
+from app.services.promotions import Wishes
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
+from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
+from app.versions import routes as versions
 from app.web import assets, errors, header, headers, limiter, login, roles
 from app.web import services as service
 from config import DATASETS, ROOT, Settings
@@ -62,7 +65,9 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     roles.install(app)
     imports.install(app)
     CSRFProtect(app)
-    for pages in (home, auth, admin, datasets, imports, doctor, operator, ledger, results):
+    for pages in (
+        home, auth, admin, datasets, imports, doctor, operator, versions, ledger, results
+    ):  # fmt: skip
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
     limiter.install(app)
@@ -107,6 +112,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         checks=Checks(database),
         predictions=Predictions(database, chain.open),
         models=ModelDownloads(database, chain.open),
+        versions=Versions(database),
+        wishes=Wishes(database, audit),
         operators=Operators(database, audit),
         approvals=Approvals(database, audit),
         ledger_roles=LedgerRoles(database),

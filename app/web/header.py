@@ -33,6 +33,7 @@ _PAGES: Final = {
         ("People", "admin.people.users"),
         ("Data sets", "datasets.listed"),
         ("Trainings", "admin.trainings.listed"),
+        ("Models", "versions.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),
@@ -42,10 +43,14 @@ _PAGES: Final = {
         ("Home", "home.index"),
         ("Results", "results.listed"),
         ("Data sets", "datasets.listed"),
+        ("Models", "versions.listed"),
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),
 }
+
+
+_READ_MODELS: Final = (roles.ADMINISTRATOR, roles.AUDITOR)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class Header:
     password_address: str = ""
     federation: str = ""
     models: list[ShownModel] = field(default_factory=list)
+    models_address: str = ""
     running: str = ""
     running_address: str = ""
 
@@ -160,6 +166,7 @@ def _full(person: Viewer, role: str, ticks: LedgerTicks) -> Header:
         password_address=url_for("auth.password"),
         federation=f"{counts.get('hospital', 0)} hospitals, {counts.get('node', 0)} nodes",
         models=_models(ticks),
+        models_address=url_for("versions.listed") if role in _READ_MODELS else "",
         running=_running(lines),
         running_address=url_for("admin.trainings.listed") if watches else "",
     )

@@ -19,7 +19,9 @@ from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
 from app.services.operators import Operators
 from app.services.predictions import Predictions
+from app.services.promotions import Wishes
 from app.services.sessions import Sessions
+from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
 from config import Settings
@@ -42,6 +44,8 @@ class Services:
     checks: Checks
     predictions: Predictions
     models: ModelDownloads
+    versions: Versions
+    wishes: Wishes
     operators: Operators
     approvals: Approvals
     ledger_roles: LedgerRoles

@@ -24,6 +24,7 @@ from app.services.work import Worker
 from contracts.chain import ChainEndpoint
 from fl.plan import Plan
 from fl.round import Event, StepDone
+from fl.stopping import Stopping
 from tests.app.installations import settings_of
 
 
@@ -71,7 +72,7 @@ def test_its_model_is_in_use_under_the_round_that_made_it(
     assert predictions.check("heart").version == model.version
 
 
-def test_only_the_reason_that_the_evaluations_give_counts_as_finished(
+def test_it_has_finished_only_where_the_evaluations_say_so(
     federation: Federation, ended: str
 ) -> None:
     record = federation.ledger.training(bytes.fromhex(ended))
@@ -79,9 +80,11 @@ def test_only_the_reason_that_the_evaluations_give_counts_as_finished(
         row = session.get_one(TrainingRow, ended)
         plan, attempts = Plan.from_json(row.plan), row.attempts
         assert has_finished(plan, record, attempts)
-        for reason in ("", "stopped on request", "stopping rule: it looked good"):
+        for reason in ("stopped on request", "stopping rule: it looked good"):
             assert not has_finished(plan, replace(record, reason=reason), attempts)
         assert not has_finished(replace(plan, stopping=None), record, attempts)
+        never = replace(plan, stopping=Stopping(accuracy=1.0))
+        assert not has_finished(never, record, attempts)
 
 
 @pytest.fixture(scope="module")

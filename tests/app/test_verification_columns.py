@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.models import Base
+from app.models import Base, PromotionRow, TrainingRow
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.audit import AuditLog
@@ -33,6 +33,7 @@ from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
 from app.services.passwords import Passwords
+from app.services.promotions import reason_digest, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.simulation import Simulation
@@ -64,6 +65,10 @@ FREE_TABLES = {
 
 # Columns that nothing anchors, in tables of which the others are.
 FREE_COLUMNS = {
+    "promotions.id": "a number that nothing refers to",
+    "promotions.problem": "why the ledger refused one, which therefore is not on it",
+    "promotions.asked_by": "decided in the audit log",
+    "promotions.asked_at": "this machine's clock; the blocks have their own times",
     "trainings.plain_accuracy": "a comparison with all rows together, which only a simulation has",
     "trainings.fedavg_accuracy": "a comparison that only a simulation can make",
     "trainings.oracle_accuracy": "a comparison that only a simulation can make",
@@ -91,6 +96,7 @@ NAMED = {
     "ledger_roles": "role ",
     "ledger_transactions": "copy of the ledger",
     "parties": "part(y|ies)",
+    "promotions": "promotion",
     "results": "(stored|results|training .*result)",
 }
 TRAINING = "training"
@@ -140,6 +146,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         plan = trainings.plan(TrainingRequest(rounds=2, local_epochs=1))
         started = trainings.start(plan, simulation=Simulation("label-flip", ("Hungary",)))
         assert trainings.run(started, lambda _: None).finished
+        promote(federation, started)
         log = AuditLog(federation.database)
         for number in range(3):
             log.add("Ada", "training.requested", f"job {number}", {"rounds": number})
@@ -175,6 +182,28 @@ def grant_role(federation: Federation, log: AuditLog) -> None:
     wallets.authorise(ada, bob.id, address)
     roles = LedgerRoles(federation.database)
     assert roles.bring_up(federation.deployment, federation.ledger.registry) == 1
+
+
+def promote(federation: Federation, training: str) -> None:
+    """Put its model into use, though it was attacked: no page would, and no chain knows."""
+    reason = "the fixture wants one"
+    with federation.database.transaction() as session:
+        row = session.get_one(TrainingRow, training)
+        salt = bytes(32)
+        session.add(
+            PromotionRow(
+                deployment_id=row.deployment_id,
+                task=row.task,
+                training_id=training,
+                model_sha256=row.model_sha256,
+                rounds=row.rounds,
+                back=False,
+                reason=reason,
+                salt=salt.hex(),
+                reason_sha256=reason_digest(salt, reason).hex(),
+            )
+        )
+    write_waiting(federation)
 
 
 def copy(source: Path, target: Path) -> None:

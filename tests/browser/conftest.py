@@ -97,6 +97,12 @@ def trained(site: Site, browser: Browser) -> str:
 
 
 @pytest.fixture(scope="session")
+def second(site: Site, browser: Browser, trained: str) -> str:
+    """The path of another finished heart training, whose model waits to be promoted."""
+    return _train(site, browser, "heart")
+
+
+@pytest.fixture(scope="session")
 def on_chain(site: Site, trained: str) -> dict[str, str]:
     """Where the training's published set stands: `transaction`, `block`, and its `timeline`."""
     timeline = trained.removeprefix("/admin")

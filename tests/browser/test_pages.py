@@ -37,6 +37,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "admin.trainings.round_page": "{training}/rounds/1?check=1",
         "results.listed": "/trainings",
         "results.one": "{timeline}/results",
+        "versions.listed": "/models/",
         "ledger.overview": "/ledger",
         "ledger.events": "/ledger/events?round=1",
         "ledger.transactions": "/ledger/transactions",
@@ -82,6 +83,11 @@ NO_PAGES = {
     "imports.refused",
     "operator.signed",
     "operator.model",
+    "operator.model_file",
+    # In `test_models`: it needs a second training.
+    "versions.promote",
+    "versions.now",
+    "versions.file",
     "ledger.dossiers.file",
     "ledger.dossiers.code",
     # In `test_behaviour`, while it lasts and when it is over.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.digests import set_fields
 from contracts.ledger import Permission, Policy, Role
 from contracts.registry import task_word
@@ -205,6 +205,35 @@ CASES: dict[str, tuple[Case, ...]] = {
             what="what a former doctor asked for",
         ),
     ),
+    MODELS: (
+        Case(
+            "bind",
+            lambda stage, caller: (stage.world.addresses[FEDERATION],),
+            COORDINATORS,
+            "NotCoordinator",
+            what="to the same again",
+        ),
+        Case(
+            "bind",
+            fixed(account(40)),
+            NOBODY,
+            "NotCoordinator",
+            dict.fromkeys(COORDINATORS, "AlreadyBound"),
+            what="to another",
+        ),
+        Case(
+            "promote",
+            lambda stage, caller: stage.model("finished"),
+            ADMINISTRATORS,
+            "LacksRole",
+        ),
+        Case(
+            "rollBack",
+            lambda stage, caller: stage.model("used"),
+            ADMINISTRATORS,
+            "LacksRole",
+        ),
+    ),
     FEDERATION: (
         Case(
             "openTraining",
@@ -282,9 +311,11 @@ VIEWS: dict[str, dict[str, tuple[object, ...]]] = {
     },
     ANCHORS: {"anchorOf": (0,), "count": (), "registry": ()},
     RECORDS: {"openingOf": (s.OPENING,), "quorumOf": (s.RECORD,), "registry": ()},
+    MODELS: {"inUse": (s.TASK,), "promotionsOf": (s.TASK,), "registry": (), "trainings": ()},
     FEDERATION: {
         "attemptOf": (KEY,),
         "contracts": (),
+        "models": (),
         "quorumOf": (4, 1),
         "registry": (),
         "roundOf": KEY[:2],

@@ -9,7 +9,7 @@ from typing import Any
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.embedded.evm import EmbeddedChain
 from contracts.embedded.methods import Methods, RpcError
 from contracts.embedded.store import Store
@@ -43,7 +43,7 @@ class DirectRpc(Rpc):
 
 
 class World:
-    """A chain in memory with the four contracts; account 0 founded them with account 1.
+    """A chain in memory with the five contracts; account 0 founded them with account 1.
 
     A call that is accepted is mined, in a block of its own.
     """
@@ -59,12 +59,15 @@ class World:
 
         registry = deploy(REGISTRY, account(0), account(1))
         anchors, records = deploy(ANCHORS, registry), deploy(RECORDS, registry)
+        models = deploy(MODELS, registry)
         self.addresses = {
             REGISTRY: registry,
             ANCHORS: anchors,
             RECORDS: records,
-            FEDERATION: deploy(FEDERATION, registry, anchors, records),
+            MODELS: models,
+            FEDERATION: deploy(FEDERATION, registry, anchors, records, models),
         }
+        assert self.call(MODELS, 0, "bind", self.addresses[FEDERATION]) is None
 
     def close(self) -> None:
         self._store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.digests import set_fields
 from contracts.interface import interface
 from contracts.ledger import AgreedSet, AttemptKey, Permission, Policy, Role, set_digest
@@ -46,6 +46,9 @@ STATES = (
     *("idle", "opened", "joined", "submitting", "submitted", "revealing", "revealed"),
     *("checking", "agreed", "voting"),
 )
+# Trainings with a model; of the used ones the last is in use.
+USED = ("used", "in use")
+FINISHED = (*USED, "finished")
 TASK, HURRIED = task_word("heart"), task_word("hurried")
 CONFIG, MODEL = digest("config"), digest("model")
 RECORD, OPENING, FORMER = digest("record"), digest("opening"), digest("a former doctor's opening")
@@ -66,6 +69,12 @@ class Stage:
                 self._step(step, state)
         self._open("expired", HURRIED)
         self._step("opened", "expired")
+        for name in FINISHED:
+            self._finish(name, digest(f"model {name} 1"))
+        self._finish("untrained", MODEL)
+        self._finish("stopped", digest("model stopped 1"), "given up")
+        for name in USED:
+            self.do(0, MODELS, "promote", *self.model(name))
         self._seal()
         self._propose()
         self._take_away()
@@ -76,8 +85,12 @@ class Stage:
         problem = self.world.call(contract, caller, function, *arguments)
         assert problem is None, (function, problem)
 
-    def key(self, state: str) -> tuple[bytes, int, int]:
-        return digest(f"training {state}"), 0, 1
+    def key(self, state: str, round: int = 0) -> tuple[bytes, int, int]:
+        return digest(f"training {state}"), round, 1
+
+    def model(self, name: str) -> tuple[bytes, bytes, bytes]:
+        """A finished training, its model, and the hash of a reason."""
+        return self.key(name)[0], digest(f"model {name} 1"), digest("reason")
 
     def nonce(self, state: str, caller: int) -> bytes:
         return digest(f"nonce {state} {caller}")
@@ -86,12 +99,12 @@ class Stage:
         members = [tuple(map(account, indices)) for indices in (HOSPITALS, NODES)]
         return task, CONFIG, MODEL, *members, 1
 
-    def agreed(self, state: str) -> tuple[AgreedSet, bytes]:
+    def agreed(self, state: str, round: int = 0) -> tuple[AgreedSet, bytes]:
         """The set that the nodes sign in this state, and its hash."""
-        view = self.world.view(FEDERATION, "attemptOf", self.key(state))
+        view = self.world.view(FEDERATION, "attemptOf", self.key(state, round))
         accepted = tuple(map(account, SUBMIT))
         found = AgreedSet(view[9], True, accepted, (1,) * len(accepted))
-        return found, set_digest(AttemptKey(*self.key(state)), found)
+        return found, set_digest(AttemptKey(*self.key(state, round)), found)
 
     def action(self, function: str, *arguments: object) -> bytes:
         """The name under which a call of two administrators is proposed."""
@@ -117,13 +130,25 @@ class Stage:
     def _open(self, state: str, task: bytes) -> None:
         self.do(2, FEDERATION, "openTraining", self.key(state)[0], self.opening(task))
 
-    def _step(self, step: str, state: str) -> None:
+    def _finish(self, name: str, model: bytes, reason: str = "") -> None:
+        """A training that ends after the statistics and a round, with this model."""
+        self._open(name, TASK)
+        for round in (0, 1):
+            for step in STATES[1:]:
+                self._step(step, name, round)
+            for one in JOIN:
+                result = model if round else digest("statistics")
+                self.do(one, FEDERATION, "vote", self.key(name, round), result)
+        self.do(2, FEDERATION, "endTraining", self.key(name)[0], reason)
+
+    def _step(self, step: str, state: str, round: int = 0) -> None:
         """Bring the training of `state` from the state before `step` to it."""
-        key = self.key(state)
-        agreed, digest_of_it = self.agreed(state) if step in ("agreed", "voting") else (None, b"")
+        key = self.key(state, round)
+        shown = step in ("agreed", "voting")
+        agreed, digest_of_it = self.agreed(state, round) if shown else (None, b"")
         steps: dict[str, tuple[str, Sequence[int], Callable[[int], tuple[object, ...]]]] = {
             "opened": ("openAttempt", (2,), lambda _: (MODEL,)),
-            "joined": ("join", JOIN, lambda one: self.seat(state, one)),
+            "joined": ("join", JOIN, lambda one: self.seat(state, one, round)),
             "submitting": ("callForSubmissions", (2,), lambda _: ()),
             "submitted": ("submit", SUBMIT, lambda one: (account(one), CONFIG, MODEL, 7)),
             "revealing": ("closeSubmissions", (2,), lambda _: ()),
@@ -136,8 +161,8 @@ class Stage:
         for one in callers:
             self.do(one, FEDERATION, function, key, *more(one))
 
-    def seat(self, state: str, caller: int) -> tuple[bytes, bytes]:
-        key = AttemptKey(*self.key(state))
+    def seat(self, state: str, caller: int, round: int = 0) -> tuple[bytes, bytes]:
+        key = AttemptKey(*self.key(state, round))
         return commitment_of(key, account(caller), self.nonce(state, caller)), point("receiving")
 
     def _seal(self) -> None:

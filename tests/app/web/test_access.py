@@ -44,6 +44,8 @@ MAY = {
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
     "results": frozenset({ADMINISTRATOR, AUDITOR}),
     "results.predictions": frozenset({ADMINISTRATOR}),
+    "versions": frozenset({ADMINISTRATOR, AUDITOR}),
+    "versions.promote": frozenset({ADMINISTRATOR}),
     "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 

@@ -61,9 +61,13 @@ def test_another_model_or_task_is_asked_for_at_once() -> None:
 @pytest.mark.parametrize(
     ("who", "shown", "hidden"),
     [
-        ("administrator", ["Overview", "People", "Trainings", "Ledger", "Audit log"], ["Today"]),
-        ("doctor", ["Today"], ["People", "Trainings", "Ledger", "Audit log"]),
-        ("auditor", ["Home", "Ledger", "Audit log"], ["People", "Trainings"]),
+        (
+            "administrator",
+            ["Overview", "People", "Trainings", "Models", "Ledger", "Audit log"],
+            ["Today"],
+        ),
+        ("doctor", ["Today"], ["People", "Trainings", "Models", "Ledger", "Audit log"]),
+        ("auditor", ["Home", "Models", "Ledger", "Audit log"], ["People", "Trainings"]),
         ("operator", ["My hospital"], ["Home", "People", "Audit log"]),
         ("waiting", [], ["Home", "Today", "People"]),
     ],

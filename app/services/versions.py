@@ -1,0 +1,200 @@
+"""The versions of each task's model, as the page of the models shows them; nothing is checked here.
+
+A version is what a finished training ended with. Versions of a task are counted from 1 in the order
+in which their trainings ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.errors import RequestError
+from app.models import DeploymentRow, PromotionRow, TrainingRow, UserRow
+from app.services.promotions import DONE, WAITING, newest, require_usable
+from app.services.simulation import Simulation
+from app.services.training_outcome import FINISHED, last_round
+from fl.datasets import get_task, task_names
+
+
+@dataclass(frozen=True)
+class Change:
+    """A time when a version was put into use, or is to be. `by` is None where nobody asked."""
+
+    state: str
+    back: bool
+    reason: str
+    reason_sha256: str
+    problem: str
+    by: str | None
+    at: datetime
+    transaction: str | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a finished training ended with; `attack` names the simulated attack, if there was one.
+
+    `changes` are its promotions, the newest first; `refusal` says why it cannot be put into use
+    now, "" where it can.
+    """
+
+    number: int
+    training: str
+    task: str
+    rounds: int
+    accuracy: float | None
+    balanced_accuracy: float | None
+    ended_at: datetime | None
+    model_sha256: str
+    attack: str
+    in_use: bool
+    refusal: str
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What it predicts."""
+        return get_task(self.task).title
+
+    @property
+    def used_before(self) -> bool:
+        """Whether it was in use once: then it is rolled back to."""
+        return any(change.state == DONE for change in self.changes)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is about to be put into use."""
+        return any(change.state == WAITING for change in self.changes)
+
+
+@dataclass(frozen=True)
+class TaskVersions:
+    """All versions of a task, the newest first; `older`: its contracts know no promotions."""
+
+    task: str
+    versions: list[Version]
+    older: bool
+
+    @property
+    def title(self) -> str:
+        """What they predict."""
+        return get_task(self.task).title
+
+    @property
+    def in_use(self) -> Version | None:
+        """The version that doctors use, or None."""
+        return next((one for one in self.versions if one.in_use), None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether one of them is about to be put into use."""
+        return any(one.waiting for one in self.versions)
+
+
+class Versions:
+    """The versions in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def every(self) -> list[TaskVersions]:
+        """The versions of every task, in the tasks' order."""
+        with self._database.transaction() as session:
+            return [_of_task(session, task) for task in task_names()]
+
+    def of(self, task: str) -> TaskVersions:
+        """The versions of a task."""
+        with self._database.transaction() as session:
+            return _of_task(session, task)
+
+    def find(self, training: str) -> Version | None:
+        """The version that a training made, or None."""
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, training)
+            if row is None:
+                return None
+            known = _of_task(session, row.task).versions
+            return next((one for one in known if one.training == training), None)
+
+
+def _of_task(session: Session, task: str) -> TaskVersions:
+    finished = select(TrainingRow).filter_by(task=task, state=FINISHED)
+    with_model = finished.where(TrainingRow.model_sha256.is_not(None))
+    rows = session.scalars(with_model.order_by(TrainingRow.ended_at, TrainingRow.id)).all()
+    changes = _changes(session, task)
+    older = _contracts_are_older(session)
+    used = _used(session, task, rows)
+    versions = [
+        _version(session, number, row, changes.get(row.id, []), row.id == used)
+        for number, row in enumerate(rows, start=1)
+    ]
+    return TaskVersions(task, versions[::-1], older)
+
+
+def _used(session: Session, task: str, rows: Sequence[TrainingRow]) -> str | None:
+    """The training whose model is in use; with older contracts the latest without attackers."""
+    promoted = newest(session, task)
+    if promoted is not None:
+        return promoted.training_id
+    older = set(session.scalars(select(DeploymentRow.id).where(DeploymentRow.models.is_(None))))
+    honest = [row.id for row in rows if row.simulation is None and row.deployment_id in older]
+    return honest[-1] if honest else None
+
+
+def _contracts_are_older(session: Session) -> bool:
+    newest_one = select(DeploymentRow).order_by(DeploymentRow.id.desc()).limit(1)
+    deployment = session.scalars(newest_one).first()
+    return deployment is not None and deployment.models is None
+
+
+def _changes(session: Session, task: str) -> Mapping[str, list[Change]]:
+    """The promotions of a task by training, the newest first."""
+    query = select(PromotionRow, UserRow.name).outerjoin(
+        UserRow, UserRow.id == PromotionRow.asked_by
+    )
+    found: dict[str, list[Change]] = {}
+    ordered = query.where(PromotionRow.task == task).order_by(PromotionRow.id.desc())
+    for row, name in session.execute(ordered):
+        change = Change(
+            row.state,
+            row.back,
+            row.reason,
+            row.reason_sha256,
+            row.problem,
+            name,
+            row.asked_at,
+            row.transaction,
+        )
+        found.setdefault(row.training_id, []).append(change)
+    return found
+
+
+def _version(
+    session: Session, number: int, row: TrainingRow, changes: list[Change], in_use: bool
+) -> Version:
+    try:
+        require_usable(session, row)
+        refusal = ""
+    except RequestError as error:
+        refusal = str(error)
+    simulation = Simulation.from_row(row.simulation)
+    return Version(
+        number=number,
+        training=row.id,
+        task=row.task,
+        rounds=last_round(row),
+        accuracy=row.accuracy,
+        balanced_accuracy=row.balanced_accuracy,
+        ended_at=row.ended_at,
+        model_sha256=row.model_sha256 or "",
+        attack=simulation.described.title if simulation else "",
+        in_use=in_use,
+        refusal=refusal,
+        changes=changes,
+    )

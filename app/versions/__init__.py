@@ -1,0 +1,1 @@
+"""The models: versions of each task, which one is in use, putting another one into use."""
