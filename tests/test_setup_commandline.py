@@ -166,3 +166,21 @@ CORES = ["-n", "auto", "--dist", "loadscope"]
 def test_further_arguments_of_test_are_pytests(line: str, expected: list[str]) -> None:
     command = start.pytest_command(Path("python"), commandline.parse(line.split()))
     assert command == ["python", "-m", "pytest", *expected]
+
+
+def test_the_course_of_a_training_is_asked_for() -> None:
+    asked = ("--decay", "0.9", "--share", "0.5", "--stop-accuracy", "0.85", "--patience", "3")
+    args = commandline.parse(["train", *asked])
+    assert (args.decay, args.share, args.stop_accuracy, args.patience) == (0.9, 0.5, 0.85, 3)
+    for usual in (commandline.parse(["train"]), commandline.parse([])):
+        assert usual.decay is usual.share is usual.stop_accuracy is usual.patience is None
+
+
+@pytest.mark.parametrize("option", ["--decay", "--share", "--stop-accuracy", "--patience"])
+@pytest.mark.parametrize("value", ["0", "1.5", "-1", "much"])
+def test_a_course_that_cannot_be_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        commandline.parse(["train", option, value])
+    assert f"argument {option}: expected" in capsys.readouterr().err

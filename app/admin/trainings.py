@@ -8,11 +8,13 @@ from http import HTTPStatus
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin.forms import training_form
+from app.admin.training_form import training_form, values_of
 from app.errors import RequestError
+from app.services.again import request_again
 from app.services.jobs import PAUSED
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
+from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR
 from app.services.round_check import check_round, votes_of
 from app.services.round_names import STATISTICS
@@ -47,11 +49,13 @@ def listed() -> str:
 @blueprint.route("/trainings/new/<task>", methods=["GET", "POST"])
 @requires(ADMINISTRATOR)
 def new(task: str) -> Answer:
-    """Ask for a training of a task."""
+    """Ask for a training of a task; with `?like=ID` of a training or job, once more like that."""
     if task not in task_names():
         abort(HTTPStatus.NOT_FOUND)
-    chosen = get_task(task)
-    form = training_form(chosen, services().settings.threshold == 1)()
+    chosen, like = get_task(task), _like(task)
+    reviewable = services().settings.threshold == 1
+    kind = training_form(chosen, reviewable, like.fraction if like else None)
+    form = kind(data=values_of(like)) if like and request.method == "GET" else kind()
     if not form.validate_on_submit():
         status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
         tasks = [get_task(name) for name in task_names()]
@@ -61,6 +65,7 @@ def new(task: str) -> Answer:
             task=chosen,
             tasks=tasks,
             attacks=ATTACKS.values(),
+            like=like,
         )
         return page, status
     job = services().jobs.submit(form.request(), login.person().id)
@@ -168,6 +173,19 @@ def dossier(training_id: str, number: int) -> Response:
         abort(HTTPStatus.NOT_FOUND)
     back = url_for("admin.trainings.round_page", training_id=training_id, number=number)
     return dossier_file(training_id, number, back)
+
+
+def _like(task: str) -> TrainingRequest | None:
+    """What `?like=` names; None without it, 404 where there is no such training of the task."""
+    if "like" not in request.args:
+        return None
+    try:
+        found = request_again(services().database, request.args["like"])
+    except RequestError:
+        abort(HTTPStatus.NOT_FOUND)
+    if found.task != task:
+        abort(HTTPStatus.NOT_FOUND)
+    return found
 
 
 def _has_turned(view: View) -> bool:

@@ -2,8 +2,9 @@
 
 `start` (no command) and `train` share their attributes, since the first start trains:
 command, task, hospitals (None, a number, or a tuple of names), partition, alpha, rounds,
-local_epochs, learning_rate, seed, json, review, attack, attackers (as hospitals). None stands for
-the task's own default, or for no attack. `start` has `fresh` beside them.
+local_epochs, learning_rate, decay, share, stop_accuracy, patience, seed, json, review, attack,
+attackers (as hospitals). None stands for the task's own default, or for no attack. `start` has
+`fresh` beside them.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ import pytest
 
 from app.models import TrainingRow
 from app.services import work
+from app.services.dossier import Dossiers
+from app.services.dossier_check import check_dossier
 from app.services.federation import Federation, open_federation
 from app.services.jobs import Jobs
 from app.services.live import job_view, training_view
@@ -104,6 +106,13 @@ def test_who_was_not_drawn_is_told_and_not_named(federation: Federation, sampled
         assert one["faults"] == []
     assert [len(one["not_drawn"]) for one in document["rounds"]] == [1, 1]
     assert abs(document["accuracy"] - document["plain_accuracy"]) < 0.02
+
+
+def test_a_dossier_of_a_round_with_a_draw_can_be_checked(
+    federation: Federation, sampled: str
+) -> None:
+    written = Dossiers(federation.database, federation.ledger).write(sampled, 2)
+    assert check_dossier(written, federation.ledger.fingerprint()).differences == []
 
 
 def test_a_training_rests_between_two_steps_while_another_is_done(

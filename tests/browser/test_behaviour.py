@@ -131,6 +131,33 @@ def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
 
 
 @pytest.mark.slow
+def test_pausing_asks_first_and_resuming_goes_on(arrive: Callable[..., Person]) -> None:
+    ada = arrive(PHONE, "administrator")
+    ada.open("/admin/trainings/new/heart")
+    ada.fill("Rounds", "50")
+    ada.press("Start the training")
+    ada.page.wait_for_url(re.compile(r"/admin/trainings/[0-9a-f]{64}$"), timeout=LONG)
+    ada.press("Pause")
+    dialog = ada.page.get_by_role("dialog", name="Pause this training?")
+    expect(dialog.get_by_role("button", name="Keep it going")).to_be_focused()
+    ada.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    ada.press("Pause")
+    ada.press("Pause the training")
+    main = ada.page.get_by_role("main")
+    expect(main).to_contain_text("Paused at", timeout=LONG)
+    ada.require_good_page()
+    ada.press("Resume")
+    expect(main).to_contain_text("Resumed where it was interrupted", timeout=LONG)
+    ada.press("Stop")
+    ada.press("Stop the training")
+    ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
+    ada.press("Train again like this", role="link")
+    expect(ada.page.get_by_label("Rounds", exact=True)).to_have_value("50")
+    ada.require_good_page()
+
+
+@pytest.mark.slow
 def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")

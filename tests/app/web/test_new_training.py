@@ -297,3 +297,51 @@ def test_waiting_job_is_polled_until_it_is_over(site: Site) -> None:
 )
 def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
     assert site.browser("administrator").get(path).status_code == 404
+
+
+def value_of(page: str, name: str) -> str:
+    """What a field of the form is filled in with."""
+    (tag,) = re.findall(rf'<input[^>]* name="{name}"[^>]*>', page)
+    found = re.search(r' value="([^"]*)"', tag)
+    assert found
+    return found.group(1)
+
+
+def test_training_again_is_filled_in_as_it_was_asked_for(site: Site) -> None:
+    alice = site.browser("administrator")
+    unusual = {
+        "hospitals": "9", "partition": "iid", "rounds": "7", "share": "55.5", "patience": "4",
+        "stop_accuracy": "84.1", "decay": "0.9", "donated_rows": "5", "fraction": "3/4",
+        "attack": "ipm", "attackers": "2",
+    }  # fmt: skip
+    alice.send("/admin/trainings/new/diabetes", DIABETES | unusual)
+    (first,) = site.services.jobs.queue()
+    link = f"/admin/trainings/new/diabetes?like={first.id}"
+    assert link in alice.get(f"/admin/jobs/{first.id}").text
+    page = alice.get(link).text
+    for name, value in unusual.items():
+        if name not in ("partition", "fraction", "attack"):
+            assert value_of(page, name) == value, name
+    for chosen in ('<option selected value="3/4">', '<option selected value="ipm">'):
+        assert chosen in page
+    # Sent as it is, it asks for the same; what is wrong is told as ever.
+    alice.send(link, DIABETES | unusual)
+    _, second = site.services.jobs.queue()
+    assert second.request == first.request
+    assert alice.send(link, DIABETES | {"rounds": "0"}).status_code == 422
+
+
+def test_a_fraction_that_only_commands_know_can_be_chosen_again(site: Site) -> None:
+    alice = site.browser("administrator")
+    job = site.services.jobs.submit(TrainingRequest(fraction="2/3"), None)
+    link = f"/admin/trainings/new/heart?like={job.id}"
+    assert '<option selected value="2/3">2/3 of the lead</option>' in alice.get(link).text
+    assert alice.send(link, HEART | {"fraction": "2/3"}).status_code == 303
+
+
+@pytest.mark.parametrize("link", ["heart?like=99", "heart?like=x", "diabetes?like=1"])
+def test_what_there_is_not_or_is_of_another_task_cannot_be_asked_for_again(
+    site: Site, link: str
+) -> None:
+    site.services.jobs.submit(TrainingRequest(), None)
+    assert site.browser("administrator").get(f"/admin/trainings/new/{link}").status_code == 404
