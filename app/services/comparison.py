@@ -43,7 +43,17 @@ _WORDS = {
     "split donated percent": "Donated rows, percent at most",
     "split donated rows": "Donated rows of a class at most",
     "review": "Updates tested before they count",
+    "review adaptive clipping": "Norm bound follows the federation",
+    "review slice rounds": "Rounds that donated rows serve",
+    "review rule numerator": "Fraction of the lead to reach, numerator",
+    "review rule denominator": "Fraction of the lead to reach, denominator",
+    "review rule fewest rows": "Fewest rows of a class that counts",
+    "review rule thin rows": "Rows of a class below which less is asked",
+    "review rule deviations": "Standard deviations by which less is asked",
+    "review rule steps": "Steps in which figures are opened",
 }
+# Always the same in a recorded training.
+_LEFT_OUT = ("batched",)
 _RESULTS: tuple[tuple[str, str, Kind], ...] = (
     ("state", "State", "sentence"),
     ("rounds", "Finished rounds", "number"),
@@ -123,7 +133,12 @@ def plan_facts(database: Database, document: Document, truth: bool = True) -> di
         found = json.loads(plan)
     except ValueError:
         found = {}  # An unreadable plan is for the verification to report.
-    facts = {_WORDS.get(name, name.capitalize()): value for name, value in _flat("", found)}
+    flat = dict(_flat("", found)) | {"review": found.get("review") is not None}
+    facts = {
+        _WORDS.get(name, name.capitalize()): value
+        for name, value in flat.items()
+        if name not in _LEFT_OUT
+    }
     if not truth:
         return facts
     simulation = document["simulation"] or {}
@@ -185,7 +200,7 @@ def _rounds(documents: Sequence[Document]) -> Table:
     numbers = sorted({number for rounds in known for number in rounds})
     return Table(
         "rounds",
-        "Test accuracy by round",
+        "Test accuracy of each round",
         "Share of right answers of each round’s model on the test rows of all its hospitals.",
         (
             Column("round", "Round"),

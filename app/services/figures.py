@@ -1,7 +1,7 @@
 """Charts as figures for paper and slides: SVG and PNG, drawn by matplotlib.
 
-Nothing here is kept or global: each figure is an object of its own, drawn by the renderer of the
-form that is asked for, so that requests may draw at the same time.
+Each figure is an object of its own, drawn by the renderer of the form that is wanted, and nothing
+is kept. They are drawn one at a time, because matplotlib's settings and fonts are the process's.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from textwrap import fill
+from threading import Lock
 
 import numpy as np
 from matplotlib import rc_context
@@ -32,6 +33,8 @@ _MARKS = {1: "o", 2: "^", 3: "s", 4: "D"}
 _DASHES = {1: "-", 2: "--", 3: "-.", 4: ":"}
 _VERDICTS = (3, 4, 2)  # colours of a ring's parts
 
+_DRAWING = Lock()
+
 
 def render(chart: Chart, form: str, source: str) -> bytes:
     """Draw a chart with its caption as "svg" or "png"; `source` says what it is of.
@@ -40,6 +43,11 @@ def render(chart: Chart, form: str, source: str) -> bytes:
     """
     if form not in TYPES:
         raise KeyError(form)
+    with _DRAWING:
+        return _drawn(chart, form, source)
+
+
+def _drawn(chart: Chart, form: str, source: str) -> bytes:
     figure = Figure(figsize=_SIZE, layout="constrained")
     panel = figure.subplots()
     _DRAW[chart.kind](panel, chart)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.database import Database
 from app.errors import RequestError
-from app.models import AttemptRow, JobRow, PartyProgressRow, TrainingRow
+from app.models import AttemptRow, EvaluationRow, JobRow, PartyProgressRow, TrainingRow
 from app.models.base import now
 from app.services.federation import HOSPITAL
 from app.services.jobs import OPEN as OPEN_JOBS
@@ -124,16 +124,22 @@ def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = no
     }
 
 
-def whole_training(training_id: str) -> Select[TrainingRow]:
-    """The query of a training with all that its attempts left, in few statements."""
+def whole_training(training_id: str, counts: bool = False) -> Select[TrainingRow]:
+    """The query of a training with all that its attempts left, in few statements.
+
+    Of evaluations only what is asked for each second, unless their other `counts` are wanted, too.
+    """
     attempts = selectinload(TrainingRow.attempts)
+    evaluations = attempts.selectinload(AttemptRow.evaluations)
+    if not counts:
+        evaluations = evaluations.load_only(EvaluationRow.attempt_id, EvaluationRow.confusion)
     return (
         select(TrainingRow)
         .filter_by(id=training_id)
         .options(
             attempts.selectinload(AttemptRow.steps),
             attempts.selectinload(AttemptRow.submissions),
-            attempts.selectinload(AttemptRow.evaluations),
+            evaluations,
             attempts.selectinload(AttemptRow.faults),
         )
     )

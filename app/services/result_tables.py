@@ -181,7 +181,7 @@ def _verdicts(document: Document) -> Table:
     ]
     return Table(
         "verdicts",
-        "Status by round",
+        "Updates by round and verdict",
         "How many updates of each round were accepted, rejected (the model does badly on donated "
         "rows) and refused (sharing, range or norm).",
         (

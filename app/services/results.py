@@ -10,7 +10,7 @@ from app.errors import RequestError
 from app.models import AttemptRow, TrainingRow
 from app.services.detection import detection
 from app.services.live import whole_training
-from app.services.metrics import hospital_figures, pooled_figures
+from app.services.metrics import hospital_figures, pooled_figures, round_figures
 from app.services.round_names import STATISTICS, in_order, is_update
 from app.services.round_view import View, failed_attempt, find_plan, poisoning, round_view
 from app.services.simulation import Simulation
@@ -34,13 +34,17 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
     model (see `metrics`), None before there is one.
     """
     with database.transaction() as session:
-        row = session.scalars(whole_training(identifier)).one_or_none()
+        row = session.scalars(whole_training(identifier, counts=True)).one_or_none()
         if row is None:
             raise RequestError(f"expected a training of this installation, got {identifier}")
         attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
         measure = Measure.find(row.plan)
         plan = find_plan(row)
-        finalised = [round_view(one, measure, plan) for one in attempts if one.state == FINALISED]
+        finalised = [
+            round_view(one, measure, plan) | round_figures(one.evaluations)
+            for one in attempts
+            if one.state == FINALISED
+        ]
         failed = [failed_attempt(one) for one in attempts if one.state not in (FINALISED, OPEN)]
         known = Simulation.from_row(row.simulation)
         rounds = [one for one in finalised if is_update(one["round"])]

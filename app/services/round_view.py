@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from app.models import AttemptRow, StepRow, SubmissionRow, TrainingRow
-from app.services.metrics import round_figures
 from app.services.round_names import is_update, round_title
 from app.services.verdicts import Measure, findings, tally
 from contracts.records import DONATION
@@ -25,8 +24,6 @@ def round_view(attempt: AttemptRow, measure: Measure | None, plan: Plan | None) 
 
     round, title, attempt, accuracy, result_sha256
         Its number on the ledger, what people call it; `accuracy` is None where there is no model.
-    train_accuracy, balanced_accuracy, auc
-        Over all hospitals, of their training rows and their test rows (see `metrics`).
     bytes, seconds and bytes_by_step (by step, in order), transactions, transaction_ms (mean),
     encryption_ms (of the step share)
         What it cost.
@@ -55,7 +52,6 @@ def round_view(attempt: AttemptRow, measure: Measure | None, plan: Plan | None) 
         "result_sha256": attempt.result_sha256,
         "faults": named_faults(attempt),
         "hospitals": _hospitals(attempt, measure),
-        **round_figures(attempt.evaluations),
         "not_drawn": not_drawn(plan, attempt.round),
         **_cost(attempt.steps),
         **_review(attempt),

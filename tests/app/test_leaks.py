@@ -162,6 +162,8 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "filename": "css/base.css",
         "value": training,
         "hospital": "Cleveland",
+        "name": "accuracy",
+        "form": "csv",
         "transaction": "0x" + training,
     }
     for rule in app.url_map.iter_rules():

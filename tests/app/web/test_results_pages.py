@@ -220,6 +220,13 @@ def test_predicted_rows_without_a_chain_lead_back_and_say_why(alice: Browser, pa
     assert "cannot be" in alice.get(path).text
 
 
+def test_predicted_rows_want_a_finished_training(alice: Browser, site: Site) -> None:
+    path = f"/trainings/{old_training(site).identifier}/results"
+    assert "predictions." not in alice.get(path).text
+    assert alice.get(f"{path}/predictions.xlsx").location == path
+    assert "has not finished" in alice.get(path).text
+
+
 def test_an_auditor_reads_results_but_gets_no_rows(site: Site, path: str) -> None:
     auditor = site.browser("auditor")
     page = auditor.get(path)
@@ -247,7 +254,7 @@ def test_trainings_are_compared_side_by_side(
     asked = section(page, "asked-title")
     assert "Differs label-flip –" in row(asked, "Simulated attack")
     assert "Differs" not in row(asked, "Seed")
-    assert "finished running" in row(section(page, "results-title"), "State")
+    assert "Finished Running" in row(section(page, "results-title"), "State")
     lines = chart(page, "accuracy")
     assert lines["labels"] == ["1", "2"]
     assert [one["values"] for one in lines["series"]] == [[80.0, 80.0], [81.25, None]]
