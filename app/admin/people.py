@@ -17,10 +17,12 @@ from app.services.people_list import (
     Wanted,
     count_by_role,
     page_of,
+    people_table,
     select_people,
 )
 from app.services.roles import ADMINISTRATOR, PLURALS, WORDS
 from app.web import login
+from app.web.downloads import table_answer
 from app.web.roles import requires
 from app.web.services import services
 
@@ -34,6 +36,20 @@ Answer = Response | tuple[str, HTTPStatus]
 def users() -> str:
     """Who waits for a decision, and everybody who is looked for."""
     return _page()
+
+
+@blueprint.get("/users/people.<form>")
+@requires(ADMINISTRATOR)
+def export(form: str) -> Response:
+    """Those who are looked for, all pages, as CSV, XLSX or JSON."""
+    made, wanted = services(), Wanted.of(request.args)
+    wallets = made.wallets.everyone()
+    found = select_people(made.accounts.everyone(), wallets, wanted)
+    table = people_table(found, wallets, made.operators.everyone(), made.ledger_roles.standing())
+    answer = table_answer(table, form, {"wanted": wanted.to_query()})
+    details = {"form": form, "people": len(found), **wanted.to_query()}
+    made.audit.add(login.person(), "people.exported", "", details)
+    return answer
 
 
 @blueprint.post("/users/<int:user_id>/authorise")

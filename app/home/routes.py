@@ -16,7 +16,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.services import roles
+from app.services.audit import audit_table
 from app.web import login
+from app.web.downloads import table_answer
 from app.web.roles import public, requires
 from app.web.services import services
 from contracts.errors import LedgerError
@@ -89,7 +91,20 @@ def _fingerprint() -> str | None:
 @requires(roles.ADMINISTRATOR, roles.AUDITOR)
 def audit() -> str:
     """Who did what and when, the newest first; `?check=1` computes every hash again."""
-    log = services().audit
+    log, text = services().audit, _text()
     page = request.args.get("page", default=1, type=int)
     broken = log.verify() if "check" in request.args else None
-    return render_template("home/audit.html", log=log.entries(page), broken=broken)
+    return render_template("home/audit.html", log=log.entries(page, text), text=text, broken=broken)
+
+
+@blueprint.get("/audit/log.<form>")
+@requires(roles.ADMINISTRATOR, roles.AUDITOR)
+def audit_file(form: str) -> Response:
+    """All entries that are looked for, with what their hashes are computed from."""
+    text = _text()
+    return table_answer(audit_table(services().audit.every(text)), form, {"text": text})
+
+
+def _text() -> str:
+    """What is looked for in the log."""
+    return request.args.get("text", "").strip()[:200]

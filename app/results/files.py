@@ -11,6 +11,7 @@ from flask import Response, abort
 from app.services import exports, figures
 from app.services.charts import Chart
 from app.services.tables import Table
+from app.web.downloads import file_answer
 
 ALL = "all"
 # Rows of which one sheet or array is not enough.
@@ -44,11 +45,3 @@ def figure_file(
         abort(HTTPStatus.NOT_FOUND)
     drawn = figures.render(charts[name], form, source)
     return file_answer(drawn, form, f"{begins}-{name}.{form}")
-
-
-def file_answer(written: bytes, form: str, name: str) -> Response:
-    """A download; `form` is that of a table or a figure, or a media type."""
-    kinds = {**exports.TYPES, **figures.TYPES}
-    answer = Response(written, content_type=kinds.get(form, form))
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import ModelRefused, RequestError
 from app.results import comparison
-from app.results.files import figure_file, file_answer, stem, tables_file
+from app.results.files import figure_file, stem, tables_file
 from app.services.charts import result_charts
 from app.services.exports import export
 from app.services.overview import Overview
@@ -25,6 +25,7 @@ from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, AUDITOR
 from app.services.tables import Table
 from app.web import login
+from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import get_task

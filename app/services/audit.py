@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import AuditHeadRow, AuditRow, UserRow
 from app.models.base import now
+from app.services.tables import Column, Table
 
 SYSTEM = "system"
 GENESIS = "0" * 64
@@ -80,15 +81,24 @@ class AuditLog:
             open_session.flush()
             return row
 
-    def entries(self, page: int = 1) -> AuditPage:
-        """A page of PAGE entries; a number beyond the last gives the last."""
+    def entries(self, page: int = 1, text: str = "") -> AuditPage:
+        """A page of PAGE entries; a number beyond the last gives the last.
+
+        With `text` only entries that have it in the actor's name, the action or the subject.
+        """
         with self._database.transaction() as session:
-            total = session.scalar(select(func.count()).select_from(AuditRow)) or 0
+            counted = select(func.count()).select_from(AuditRow).where(_has(text))
+            total = session.scalar(counted) or 0
             pages = max(1, -(-total // PAGE))
             page = min(max(1, page), pages)
-            chosen = select(AuditRow).order_by(AuditRow.id.desc())
+            chosen = select(AuditRow).where(_has(text)).order_by(AuditRow.id.desc())
             rows = session.scalars(chosen.offset((page - 1) * PAGE).limit(PAGE)).all()
             return AuditPage(list(rows), page, pages, total)
+
+    def every(self, text: str = "") -> list[AuditRow]:
+        """All entries, or those with the text (see `entries`), in their order."""
+        with self._database.transaction() as session:
+            return list(session.scalars(select(AuditRow).where(_has(text)).order_by(AuditRow.id)))
 
     def verify(self) -> list[int]:
         """The ids of entries that are altered, inserted or missing; empty when the log is whole.
@@ -119,6 +129,39 @@ class AuditLog:
             return
         with self._database.transaction() as own:
             yield own
+
+
+def audit_table(entries: Sequence[AuditRow]) -> Table:
+    """The entries as a file has them, with all that their hashes are computed from."""
+    columns = [
+        Column("id", "No.", "number", "counted from 1, without a gap"),
+        Column("at", "When", meaning="UTC"),
+        Column("actor", "Who"),
+        Column("actor_id", "Who, by number", "number", "None for the system"),
+        Column("action", "What"),
+        Column("subject", "About"),
+        Column("details", "Details", meaning="canonical JSON"),
+        Column("previous_sha256", "Hash of the entry before", "hash"),
+        Column("sha256", "Hash", "hash"),
+    ]
+    return Table(
+        name="audit-log",
+        title="Audit log",
+        about="Who did what and when; each entry carries the hash of the one before.",
+        columns=tuple(columns),
+        rows=tuple(_fields(entry) for entry in entries),
+    )
+
+
+def _fields(row: AuditRow) -> tuple[Any, ...]:
+    at = row.at.isoformat(timespec="microseconds")
+    before = (row.id, at, row.actor, row.actor_id, row.action, row.subject, row.details)
+    return (*before, row.previous_sha256, row.sha256)
+
+
+def _has(text: str) -> ColumnElement[bool]:
+    columns = (AuditRow.actor, AuditRow.action, AuditRow.subject)
+    return or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def entry_hash(row: AuditRow) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app.models import UserRow
 from app.services.accounts import ACTIVE, REFUSED, SUSPENDED, WAITING
-from app.services.roles import ROLES
+from app.services.roles import OPERATOR, ROLES
+from app.services.tables import Column, Table
 from app.services.wallets import ASKED as WALLET_ASKED
 from app.services.wallets import AUTHORISED, WITHDRAWN, LinkedWallet
 
@@ -92,6 +93,58 @@ def count_by_role(people: Sequence[UserRow]) -> dict[str, int]:
     """How many people there are in each role, whatever their state; every role is there."""
     counts = Counter(map(role_of, people))
     return {role: counts[role] for role in ROLES}
+
+
+def people_table(
+    people: Sequence[UserRow],
+    wallets: Mapping[int, LinkedWallet],
+    hospitals: Mapping[int, str],
+    standing: Mapping[str, Sequence[str]],
+) -> Table:
+    """The people as a file has them; `hospitals` of operators, `standing` roles by account."""
+    columns = [
+        Column("name", "Name"),
+        Column("email", "E-mail"),
+        Column("address", "Address"),
+        Column("role", "Role", meaning="empty while nobody has decided"),
+        Column("asked_role", "Role asked for"),
+        Column("state", "State"),
+        Column("reason", "Reason", meaning="of a refusal or a suspension"),
+        Column("hospital", "Hospital", meaning="that an operator acts for"),
+        Column("wallet", "Wallet"),
+        Column("wallet_state", "Wallet's state"),
+        Column("ledger_roles", "Roles on the ledger", meaning="that the wallet holds"),
+        Column("registered", "Registered", meaning="UTC"),
+        Column("decided", "Decided", meaning="UTC"),
+    ]
+
+    def row(one: UserRow) -> tuple[Any, ...]:
+        wallet = wallets.get(one.id)
+        address = wallet.row.address if wallet else None
+        operates = one.role == OPERATOR and one.state == ACTIVE
+        return (
+            one.name,
+            one.email,
+            one.address,
+            one.role,
+            one.asked_role,
+            one.state,
+            one.reason,
+            hospitals.get(one.id) if operates else None,
+            address,
+            wallet.row.state if wallet else None,
+            ", ".join(standing.get(address or "", ())),
+            one.created_at.isoformat(timespec="seconds"),
+            one.decided_at.isoformat(timespec="seconds") if one.decided_at else None,
+        )
+
+    return Table(
+        name="people",
+        title="People",
+        about="Who registered, what was decided about them, and their wallets.",
+        columns=tuple(columns),
+        rows=tuple(map(row, people)),
+    )
 
 
 def _among(value: str, allowed: Sequence[str]) -> str:

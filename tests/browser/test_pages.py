@@ -77,6 +77,8 @@ NO_PAGES = {
     "results.compare.table",
     "results.compare.figure",
     "datasets.summary",
+    "admin.people.export",
+    "home.audit_file",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",

@@ -24,6 +24,7 @@ MAY = {
     "home.index": ANYBODY,
     "home.about": ANYBODY,
     "home.audit": frozenset({ADMINISTRATOR, AUDITOR}),
+    "home.audit_file": frozenset({ADMINISTRATOR, AUDITOR}),
     "auth.sign_in": ANYBODY,
     "auth.register": ANYBODY,
     "auth.waiting": ANYBODY,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+
 import pytest
+from openpyxl import load_workbook
 
 from tests.app.web.conftest import Site
 
@@ -109,3 +114,45 @@ def test_a_role_that_cannot_be_changed_stays(site: Site) -> None:
     assert "is not active" in alice.get("/admin/users").text
     assert alice.send(f"/admin/users/{bob.id}/role", {"role": "emperor"}).status_code == 422
     assert (site.row("administrator").role, site.row("waiting").role) == ("administrator", None)
+
+
+def test_the_list_is_downloaded_as_it_is_looked_for(site: Site) -> None:
+    alice, remote = site.browser("administrator"), site.row("remote")
+    path = "/admin/users/people.{}?role=remote"
+    text = alice.get(path.format("csv")).data.decode("utf-8-sig")
+    as_csv = list(csv.DictReader(io.StringIO(text)))
+    as_json = json.loads(alice.get(path.format("json")).data)["tables"]["people"]["rows"]
+    book = load_workbook(io.BytesIO(alice.get(path.format("xlsx")).data))
+    heads, *rows = book["people"].iter_rows(values_only=True)
+    as_xlsx = [dict(zip(heads, row, strict=True)) for row in rows]
+    for found in (as_csv, as_json, as_xlsx):
+        assert [one["email"] for one in found] == [remote.email]
+        assert [one["role"] for one in found] == ["remote"]
+    assert site.services.audit.entries(1).entries[0].action == "people.exported"
+    assert alice.get(path.format("exe")).status_code == 404
+    assert site.row("doctor").email not in text
+    assert "password" not in text.lower()
+
+
+def test_a_name_is_no_formula(site: Site) -> None:
+    with site.services.database.transaction() as session:
+        session.merge(site.row("doctor")).name = "=HYPERLINK(1)"
+    text = site.browser("administrator").get("/admin/users/people.csv").data.decode("utf-8-sig")
+    names = [one["name"] for one in csv.DictReader(io.StringIO(text))]
+    assert "'=HYPERLINK(1)" in names
+    assert "=HYPERLINK(1)" not in names
+
+
+def test_entries_of_the_log_are_found_and_downloaded(site: Site) -> None:
+    vera = site.browser("auditor")
+    for subject in ("one@clinic.example", "100% sure"):
+        site.services.audit.add("Ada", "model.looked_at", subject)
+    assert "100% sure" in vera.get("/audit").text
+    page = vera.get("/audit?text=CLINIC.ex").text
+    assert "one@clinic.example" in page
+    assert "100% sure" not in page
+    assert "No entry has this in it" in vera.get("/audit?text=%25%25").text
+    text = vera.get("/audit/log.csv?text=100%25").data.decode("utf-8-sig")
+    assert [one["subject"] for one in csv.DictReader(io.StringIO(text))] == ["100% sure"]
+    rows = json.loads(vera.get("/audit/log.json").data)["tables"]["audit-log"]["rows"]
+    assert [one["id"] for one in rows] == list(range(1, len(rows) + 1))
