@@ -241,7 +241,8 @@ def test_a_waiting_training_is_paused_and_resumed_by_name(site: Site) -> None:
     assert "Pause the training" in page
     assert ">Resume<" not in page
     page = alice.send(f"/admin/jobs/{job.id}/pause", follow_redirects=True).text
-    assert "Paused" in page
+    assert "Paused at" in page
+    assert "Heart disease, paused" in page
     assert ">Resume<" in page
     assert "Pause the training" not in page
     assert not site.services.jobs.queue()
