@@ -38,7 +38,7 @@ from app.services.datasets import (
     preview,
     task_data,
 )
-from app.services.roles import ADMINISTRATOR, AUDITOR
+from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.web import login
 from app.web.roles import requires
 from app.web.services import services
@@ -50,7 +50,8 @@ blueprint = Blueprint("datasets", __name__, url_prefix="/datasets")
 
 PREVIEW = 5
 
-_READERS = (ADMINISTRATOR, AUDITOR)
+# What a hospital publishes is published: its operator reads what the others publish, too.
+_READERS = (ADMINISTRATOR, AUDITOR, OPERATOR)
 _CHOICES = ("hospitals", "kind", "alpha", "seed")
 
 

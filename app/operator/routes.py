@@ -4,13 +4,16 @@ static/js/wallet.js asks for typed data, has the wallet sign it (EIP-712) and se
 back. It is answered in JSON: `typed` and `issued` (what to sign, and when it was written),
 `location` (where to go on) or `error` (a sentence). operator/home.html gets `hospital` (None: not
 set yet), `wallet` (a `LinkedWallet` or None), `rule`, `waiting` and `decided` (lists of `Asked`),
-`models` (a list of `OwnModel`).
+`models` (a list of `OwnModel`); `party` (account and key, or None), `tasks` (whose data sets name
+the hospital), `submissions` (a `Table`, one page of `total` rows), `page`, `pages`.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -27,14 +30,19 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import ModelRefused, RequestError
 from app.services.approval_message import MOST_REASON, TypedData
+from app.services.hospital_record import find_party, submissions_table, tasks_of
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.services.unopened import WAITING
 from app.web import login
+from app.web.downloads import table_answer
 from app.web.model_answer import model_answer
 from app.web.roles import requires
 from app.web.services import services
+from fl.datasets import get_task
 
 blueprint = Blueprint("operator", __name__, url_prefix="/operator")
+
+PAGE = 20
 
 Answer = Response | tuple[Response, HTTPStatus]
 
@@ -56,7 +64,38 @@ def home() -> str:
         decided=[one for one in asked if one.row.state != WAITING],
         most_reason=MOST_REASON,
         models=services().models.of_hospital(hospital) if hospital else [],
+        **_record(hospital),
     )
+
+
+@blueprint.get("/submissions.<form>")
+@requires(OPERATOR)
+def submissions(form: str) -> Response:
+    """All submissions of the own hospital as CSV, XLSX or JSON."""
+    hospital = services().operators.find(login.person().id)
+    if hospital is None:
+        abort(HTTPStatus.NOT_FOUND)
+    table = submissions_table(services().database, hospital)
+    return table_answer(table, form, {"hospital": hospital})
+
+
+def _record(hospital: str | None) -> dict[str, Any]:
+    """The own hospital's account and key, its data sets, and a page of its submissions."""
+    if hospital is None:
+        return {"party": None, "tasks": [], "submissions": None}
+    database = services().database
+    table = submissions_table(database, hospital)
+    pages = max(1, -(-len(table.rows) // PAGE))
+    page = min(max(1, request.args.get("page", default=1, type=int)), pages)
+    shown = replace(table, rows=table.rows[(page - 1) * PAGE : page * PAGE])
+    return {
+        "party": find_party(database, hospital),
+        "tasks": [get_task(name) for name in tasks_of(hospital)],
+        "submissions": shown,
+        "total": len(table.rows),
+        "page": page,
+        "pages": pages,
+    }
 
 
 @blueprint.post("/rule/message")

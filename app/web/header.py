@@ -38,7 +38,7 @@ _PAGES: Final = {
         ("Audit log", "home.audit"),
     ),
     roles.DOCTOR: (("Today", "doctor.home"),),
-    roles.OPERATOR: (("My hospital", "operator.home"),),
+    roles.OPERATOR: (("My hospital", "operator.home"), ("Data sets", "datasets.listed")),
     roles.AUDITOR: (
         ("Home", "home.index"),
         ("Results", "results.listed"),

@@ -79,6 +79,7 @@ NO_PAGES = {
     "datasets.summary",
     "admin.people.export",
     "home.audit_file",
+    "operator.submissions",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",

@@ -37,7 +37,7 @@ MAY = {
     "auth.wallets.link": frozenset(ROLES),
     "auth.wallets.unlink": frozenset(ROLES),
     "admin": frozenset({ADMINISTRATOR}),
-    "datasets": frozenset({ADMINISTRATOR, AUDITOR}),
+    "datasets": frozenset({ADMINISTRATOR, AUDITOR, OPERATOR}),
     "datasets.remove": frozenset({ADMINISTRATOR}),
     "imports": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
