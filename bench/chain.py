@@ -28,7 +28,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
@@ -100,7 +100,10 @@ class Samples:
         self._gas: dict[str, list[int]] = defaultdict(list)
 
     def take(self, endpoint: ChainEndpoint, number: int, rounds: int) -> None:
-        """Add a training, which no other one of this chain may have the number of."""
+        """Add a training, which no other one of this chain may have the number of.
+
+        It has at least two rounds: the first one makes no model. Binding counts to the deployment.
+        """
         start = time.perf_counter()
         lead = Ledger.deploy(endpoint.url, course_key("coordinator"), course_account(DEPUTY))
         taken = time.perf_counter() - start
@@ -108,13 +111,22 @@ class Samples:
         name = f"operations {number}"
         course = open_course(endpoint, lead, name, 4)
         parties = accounts(Course.names(name, 4, 0)), accounts(Course.names(name, 0, NODES))
-        for phase in chain(whole(course, rounds), administration(lead, *parties)):
+        self._time(chain(whole(course, rounds), administration(lead, *parties)))
+        # Rolling back needs another model in between.
+        other = open_course(endpoint, lead, f"between {number}", 4)
+        for phase in whole(other, rounds):
+            for call in phase.calls:
+                call()
+        self._time(course.come_back())
+        for ledger in (course, other, lead):
+            ledger.close()
+
+    def _time(self, phases: Iterable[Phase]) -> None:
+        for phase in phases:
             for call in phase.calls:
                 start = time.perf_counter()
                 receipt = call()
                 self._add(phase.operation, time.perf_counter() - start, receipt.gas)
-        course.close()
-        lead.close()
 
     def figures(self) -> Figures:
         """The table of the chain."""
@@ -212,7 +224,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="one of everything, no file")
     quick = parser.parse_args().quick
-    courses, rounds, turns, blocks = (1, 1, 20, 500) if quick else (25, 4, 300, 10_000)
+    courses, rounds, turns, blocks = (1, 2, 20, 500) if quick else (25, 4, 300, 10_000)
     before, names = machine(), installed()
     with tempfile.TemporaryDirectory() as root, ExitStack() as stack:
         endpoints = {}

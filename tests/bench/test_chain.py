@@ -15,10 +15,11 @@ from contracts.ledger import Ledger
 @pytest.mark.slow
 def test_every_operation_is_measured_with_its_gas(tmp_path: Path) -> None:
     with connect(tmp_path) as endpoint:
-        figures = chain.operations({"here": endpoint}, courses=1, rounds=1)["here"]
+        figures = chain.operations({"here": endpoint}, courses=1, rounds=2)["here"]
     known = load()
-    assert set(figures) == set(known)
-    assert figures["submit"]["n"] == 4
+    # Binding the models is a part of the deployment, whose time is measured as a whole.
+    assert set(figures) | {"bind"} == set(known)
+    assert figures["submit"]["n"] == 8
     # Other parties, other bytes: a zero in a transaction's data costs 12 gas less than others.
     for name, row in figures.items():
         assert known[name]["least"] - 500 <= row["gas"] <= known[name]["most"] + 500, name
@@ -42,9 +43,9 @@ def test_a_chain_is_as_long_as_asked_and_goes_on(tmp_path: Path) -> None:
         assert [next(register).block for _ in range(2)] == [13, 14]
         register.close()
         ledger = Ledger(endpoint.url, contract)
-        # Four contracts, of which the first grants roles, then a party a block.
+        # Five contracts, of which the first grants roles, then a party a block.
         named = [event.name for event in ledger.events()]
-        assert named.count("Registered") == 14 - 4
+        assert named.count("Registered") == 14 - 5
         ledger.close()
 
 
