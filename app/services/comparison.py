@@ -134,11 +134,10 @@ def plan_facts(database: Database, document: Document, truth: bool = True) -> di
     except ValueError:
         found = {}  # An unreadable plan is for the verification to report.
     flat = dict(_flat("", found)) | {"review": found.get("review") is not None}
-    facts = {
-        _WORDS.get(name, name.capitalize()): value
-        for name, value in flat.items()
-        if name not in _LEFT_OUT
-    }
+    order = list(_WORDS)
+    known = [name for name in flat if name not in _LEFT_OUT]
+    known.sort(key=lambda name: order.index(name) if name in _WORDS else len(order))
+    facts = {_WORDS.get(name, name.capitalize()): flat[name] for name in known}
     if not truth:
         return facts
     simulation = document["simulation"] or {}

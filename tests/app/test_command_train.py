@@ -48,6 +48,9 @@ COUNTS = {"accepted": int, "rejected": int, "refused": int}
 ROUND = {
     "round": int,
     "accuracy": float,
+    "train_accuracy": float,
+    "balanced_accuracy": float,
+    "auc": float,
     "model_sha256": SHA256,
     "kept": bool,
     "reason": str,
@@ -56,6 +59,8 @@ ROUND = {
     **COUNTS,
     **COSTS,
 }
+JUDGED = {"rows": int, "accuracy": float, "balanced_accuracy": float, "confusion": [[int]]}
+PARTS = {"train": JUDGED, "test": JUDGED | {"auc": (float, None)}}
 DOCUMENT = {
     "task": str,
     "seed": int,
@@ -71,6 +76,14 @@ DOCUMENT = {
     "fedavg_accuracy": None,
     "oracle_accuracy": None,
     "poisoning": {"rounds": int, "counts": COUNTS, "kept_out": float},
+    "detection": None,
+    "results": {
+        "round": int,
+        "model_sha256": SHA256,
+        "classes": [str],
+        "hospitals": [{"name": str, **PARTS}],
+        "pooled": PARTS,
+    },
     "statistics": {"round": int, "statistics_sha256": SHA256, **COSTS},
     "donation": {
         "round": int,
@@ -81,8 +94,10 @@ DOCUMENT = {
     "rounds": [ROUND],
     "failed": [{"round": int, "title": str, "attempt": int, "reason": str, "faults": [FAULT]}],
 }
+REJECTIONS = {"count": int, "of": int, "share": float, "low": float, "high": float}
 ATTACKED = DOCUMENT | {
     "simulation": {"attack": str, "attackers": [str]},
+    "detection": {"true_rejections": REJECTIONS, "false_rejections": REJECTIONS},
     "fedavg_accuracy": float,
     "oracle_accuracy": float,
     "statistics": DOCUMENT["statistics"] | {"hospitals": [HOSPITAL | {"attacker": bool}]},
@@ -142,6 +157,15 @@ def test_the_document_says_what_was_done(trained: dict[str, Any]) -> None:
     (last,) = trained["rounds"]
     assert last["model_sha256"] == trained["model_sha256"]
     assert last["accuracy"] == trained["accuracy"]
+    results = trained["results"]
+    assert [one["name"] for one in results["hospitals"]] == HOSPITALS
+    assert results["pooled"]["test"]["accuracy"] == trained["accuracy"]
+    tested = [one["test"]["rows"] for one in results["hospitals"]]
+    assert (
+        results["pooled"]["test"]["rows"]
+        == sum(tested)
+        == sum(map(sum, results["pooled"]["test"]["confusion"]))
+    )
     assert {one["verdict"] for one in trained["statistics"]["hospitals"]} == {"not verified"}
     assert {one["verdict"] for one in trained["donation"]["hospitals"]} == {"accepted"}
     for one in (trained["statistics"], trained["donation"], last):
