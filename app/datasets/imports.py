@@ -1,7 +1,8 @@
 """Import of a CSV, step by step: upload, purpose, columns, values, check.
 
 What was sent of a step is kept before it is judged, so the way back loses nothing. Templates and
-their variables: datasets/import/upload.html gets `error`; the others get `draft`, `step` and what
+their variables: datasets/import/upload.html gets `error`
+and `drafts` (files that wait); the others get `draft`, `step` and what
 `_page` adds for each.
 """
 
@@ -51,6 +52,7 @@ CHECK = "check"
 STEPS = {PURPOSE: "Purpose", COLUMNS: "Columns", VALUES: "Values", CHECK: "Check"}
 # The form around the file.
 ENVELOPE = 64 * 1024
+PARSED_AT_ONCE = 2**20
 SHOWN_ROWS, SHOWN_REFUSALS = 5, 50
 
 _ORDER = [PURPOSE, COLUMNS, VALUES, CHECK]
@@ -64,6 +66,8 @@ def install(app: Flask) -> None:
 def _allow_upload() -> None:
     if request.endpoint == "imports.upload":
         request.max_content_length = LARGEST_FILE + ENVELOPE
+        # What the parser may hold at once, also of a part that it passes on to a file.
+        request.max_form_memory_size = PARSED_AT_ONCE
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -82,7 +86,11 @@ def upload() -> Answer:
         else:
             return _to(PURPOSE, made)
     page = render_template(
-        "datasets/import/upload.html", error=error, most=LARGEST_FILE // 2**20, rows=MOST_ROWS
+        "datasets/import/upload.html",
+        error=error,
+        drafts=services().imports.drafts(login.person()),
+        most=LARGEST_FILE // 2**20,
+        rows=MOST_ROWS,
     )
     return page, HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
 

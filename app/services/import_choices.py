@@ -154,9 +154,9 @@ def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
         fields |= {
             f"kind|{name}": guess.kind,
             f"label|{name}": name,
-            f"low|{name}": f"{guess.low:.10g}",
-            f"high|{name}": f"{guess.high:.10g}",
         }
+        if guess.kind == "number":
+            fields |= {f"low|{name}": f"{guess.low:.10g}", f"high|{name}": f"{guess.high:.10g}"}
     return fields
 
 
