@@ -53,13 +53,15 @@ STEPS = {PURPOSE: "Purpose", COLUMNS: "Columns", VALUES: "Values", CHECK: "Check
 # The form around the file.
 ENVELOPE = 64 * 1024
 PARSED_AT_ONCE = 2**20
+# Fields are named after columns and values of the file.
+LARGEST_CHOICES = 512 * 1024
 SHOWN_ROWS, SHOWN_REFUSALS = 5, 50
 
 _ORDER = [PURPOSE, COLUMNS, VALUES, CHECK]
 
 
 def install(app: Flask) -> None:
-    """Let the upload be larger than other forms; register before whatever reads forms."""
+    """Let these forms be larger than others; register before whatever reads forms."""
     app.before_request(_allow_upload)
 
 
@@ -68,6 +70,8 @@ def _allow_upload() -> None:
         request.max_content_length = LARGEST_FILE + ENVELOPE
         # What the parser may hold at once, also of a part that it passes on to a file.
         request.max_form_memory_size = PARSED_AT_ONCE
+    elif request.endpoint == "imports.choose":
+        request.max_content_length = request.max_form_memory_size = LARGEST_CHOICES
 
 
 @blueprint.route("", methods=["GET", "POST"])

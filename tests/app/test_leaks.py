@@ -162,6 +162,9 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "filename": "css/base.css",
         "value": training,
         "hospital": "Cleveland",
+        "form": "json",
+        "draft": "0" * 32,
+        "step": "purpose",
         "transaction": "0x" + training,
     }
     for rule in app.url_map.iter_rules():

@@ -387,6 +387,23 @@ def test_a_large_file_within_bounds_is_taken(site: Site) -> None:
     assert "36000 rows" in alice.get(answer.location).text
 
 
+def test_a_file_of_many_long_columns_can_be_described(site: Site) -> None:
+    alice = site.browser("administrator")
+    names = [f"{at} {'measured quantity ' * 5}"[:95].strip() for at in range(99)]
+    lines = [",".join([*names, "outcome"])]
+    lines += [",".join(["0.5", *(str(at) for _ in names[1:]), str(at % 2)]) for at in range(40)]
+    draft = upload(alice, "\n".join(lines).encode())
+    purpose = STROKE_PURPOSE | {"hospital_source": "", "hospital": "Bern"}
+    assert alice.send(f"{draft}/purpose", purpose).status_code == 303
+    fields = {
+        f"{field}|{name}": name for field in ("label", "unit", "low", "high") for name in names
+    }
+    fields |= {f"kind|{name}": "" for name in names}
+    answer = alice.send(f"{draft}/columns", fields)
+    assert answer.status_code == 422
+    assert "Choose at least one column of the file." in answer.text
+
+
 def test_built_in_hospitals_cannot_be_removed(site: Site) -> None:
     alice = site.browser("administrator")
     assert alice.send("/datasets/heart/hospitals/Cleveland/remove").status_code == 404
