@@ -26,14 +26,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import RequestError
 from app.services.datasets import csv_text
-from app.services.import_choices import (
-    KINDS,
-    NEW,
-    ChoicesRefused,
-    category_words,
-    class_words,
-    free_columns,
-)
+from app.services.import_choices import NEW, ChoicesRefused
+from app.services.import_columns import KINDS, free_columns
+from app.services.import_values import category_words, class_words
 from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
 from app.services.roles import ADMINISTRATOR
 from app.stores.datasets import Draft

@@ -23,16 +23,14 @@ from app.models.base import now
 from app.services.audit import AuditLog
 from app.services.federation import COORDINATOR, DEPUTY
 from app.services.import_choices import (
-    Choices,
     Purpose,
-    first_columns,
     first_purpose,
-    first_values,
     name_problem,
     read_purpose,
-    read_takes,
-    read_values,
+    sentence,
 )
+from app.services.import_columns import first_columns, read_takes
+from app.services.import_values import Choices, first_values, read_values
 from app.services.jobs import OPEN
 from app.services.requests import TrainingRequest
 from app.stores.datasets import DatasetFiles, Draft, with_choices
@@ -267,4 +265,4 @@ def _read(content: bytes) -> RawCsv:
     try:
         return _parsed(content)
     except CsvError as error:
-        raise RequestError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+        raise RequestError(sentence(error)) from error
