@@ -95,6 +95,13 @@ def test_every_option_of_train_arrives() -> None:
     assert (args.learning_rate, args.seed, args.json) == (0.01, 11, True)
 
 
+@pytest.mark.parametrize("command", ["train", "policy"])
+def test_an_imported_task_is_named_in_full(command: str) -> None:
+    assert commandline.parse([command, "--task", "stroke-0123456789ab"]).task == (
+        "stroke-0123456789ab"
+    )
+
+
 def test_hospitals_are_named_between_commas() -> None:
     args = commandline.parse(["train", "--hospitals", "Cleveland, Hungary,VA Long Beach"])
     assert args.hospitals == ("Cleveland", "Hungary", "VA Long Beach")
@@ -111,6 +118,8 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --learning-rate inf", "--learning-rate: expected"),
         ("train --seed -1", "--seed: expected a whole number from 0"),
         ("train --task lung", "invalid choice: 'lung'"),
+        ("train --task ../x-0123456789ab", "invalid choice"),
+        ("policy --task stroke", "invalid choice: 'stroke'"),
         ("train --hospitals 5", "heart takes names, got 5"),
         ("train --task diabetes --hospitals 3", "expected 4 to 10, got 3"),
         ("train --task diabetes --hospitals 11", "expected 4 to 10, got 11"),

@@ -1,7 +1,8 @@
 """Import of a CSV, step by step: upload, purpose, columns, values, check.
 
 What was sent of a step is kept before it is judged, so the way back loses nothing. Templates and
-their variables: datasets/import/upload.html gets `error`; the others get `draft`, `step` and what
+their variables: datasets/import/upload.html gets `error`
+and `drafts` (files that wait); the others get `draft`, `step` and what
 `_page` adds for each.
 """
 
@@ -25,14 +26,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import RequestError
 from app.services.datasets import csv_text
-from app.services.import_choices import (
-    KINDS,
-    NEW,
-    ChoicesRefused,
-    category_words,
-    class_words,
-    free_columns,
-)
+from app.services.import_choices import NEW, ChoicesRefused
+from app.services.import_columns import KINDS, free_columns
+from app.services.import_values import category_words, class_words
 from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
 from app.services.roles import ADMINISTRATOR
 from app.stores.datasets import Draft
@@ -51,19 +47,26 @@ CHECK = "check"
 STEPS = {PURPOSE: "Purpose", COLUMNS: "Columns", VALUES: "Values", CHECK: "Check"}
 # The form around the file.
 ENVELOPE = 64 * 1024
+PARSED_AT_ONCE = 2**20
+# Fields are named after columns and values of the file.
+LARGEST_CHOICES = 512 * 1024
 SHOWN_ROWS, SHOWN_REFUSALS = 5, 50
 
 _ORDER = [PURPOSE, COLUMNS, VALUES, CHECK]
 
 
 def install(app: Flask) -> None:
-    """Let the upload be larger than other forms; register before whatever reads forms."""
+    """Let these forms be larger than others; register before whatever reads forms."""
     app.before_request(_allow_upload)
 
 
 def _allow_upload() -> None:
     if request.endpoint == "imports.upload":
         request.max_content_length = LARGEST_FILE + ENVELOPE
+        # What the parser may hold at once, also of a part that it passes on to a file.
+        request.max_form_memory_size = PARSED_AT_ONCE
+    elif request.endpoint == "imports.choose":
+        request.max_content_length = request.max_form_memory_size = LARGEST_CHOICES
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -82,7 +85,11 @@ def upload() -> Answer:
         else:
             return _to(PURPOSE, made)
     page = render_template(
-        "datasets/import/upload.html", error=error, most=LARGEST_FILE // 2**20, rows=MOST_ROWS
+        "datasets/import/upload.html",
+        error=error,
+        drafts=services().imports.drafts(login.person()),
+        most=LARGEST_FILE // 2**20,
+        rows=MOST_ROWS,
     )
     return page, HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
 

@@ -1,11 +1,11 @@
 """What each hospital holds, as far as it publishes it: by task, by hospital, as files.
 
-Templates and their variables: datasets/list.html gets `tasks` (`TaskData` each); datasets/task.html
-`data` (a `TaskData`), `form` (how the rows are dealt, None where hospitals are given), `choice`
-(the query that keeps it), `file` (a `FileCheck`, None for imported tasks) and `origins` (of
-imported hospitals); datasets/hospital.html `data`, `summary`, `choice`, `charts` (by column),
-`rows` (a public set's first ones, else None), `origin` and `in_use` (why an imported hospital's
-rows cannot be removed, or "").
+Templates and their variables: datasets/list.html gets `tasks` (`TaskData` each) and `damaged`
+(sentences); datasets/task.html `data` (a `TaskData`), `form` (how the rows are dealt, None where
+hospitals are given), `choice` (the query that keeps it), `file` (a `FileCheck`, None for imported
+tasks) and `origins` (of imported hospitals); datasets/hospital.html `data`, `summary`, `choice`,
+`charts` (by column), `rows` (a public set's first ones, else None), `origin` and `in_use` (why an
+imported hospital's rows cannot be removed, or "").
 """
 
 from __future__ import annotations
@@ -72,7 +72,11 @@ class FileCheck:
 @requires(*_READERS)
 def listed() -> str:
     """All tasks."""
-    return render_template("datasets/list.html", tasks=every_task(), hidden=HIDDEN)
+    imports = services().imports
+    imports.tidy()
+    return render_template(
+        "datasets/list.html", tasks=every_task(), hidden=HIDDEN, damaged=imports.damaged()
+    )
 
 
 @blueprint.get("/<task>")
@@ -119,10 +123,11 @@ def hospital(task: str, hospital: str) -> str:
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
     imports = services().imports
+    origin = imports.find_origin(task, hospital)
     return render_template(
         "datasets/hospital.html",
-        origin=imports.find_origin(task, hospital),
-        in_use=imports.in_use(task, hospital),
+        origin=origin,
+        in_use=imports.in_use(task, hospital) if origin else "",
         data=data,
         summary=found,
         choice=_choice(data),

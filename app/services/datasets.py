@@ -20,10 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class TaskData:
-    """A task dealt by `partition`, and what its hospitals publish; `problem` says why they do not.
-
-    `altered` is what a built-in task's file hashes to when it is not the published one.
-    """
+    """A task dealt by `partition`, and what its hospitals publish; `problem`: why they do not."""
 
     task: Task
     partition: Partition

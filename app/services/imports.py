@@ -23,16 +23,14 @@ from app.models.base import now
 from app.services.audit import AuditLog
 from app.services.federation import COORDINATOR, DEPUTY
 from app.services.import_choices import (
-    Choices,
     Purpose,
-    first_columns,
     first_purpose,
-    first_values,
     name_problem,
     read_purpose,
-    read_takes,
-    read_values,
+    sentence,
 )
+from app.services.import_columns import first_columns, read_takes
+from app.services.import_values import Choices, first_values, read_values
 from app.services.jobs import OPEN
 from app.services.requests import TrainingRequest
 from app.stores.datasets import DatasetFiles, Draft, with_choices
@@ -66,6 +64,14 @@ class Imports:
         # Two imports at once could take the same name.
         self._lock = Lock()
 
+    def tidy(self) -> None:
+        """Erase files that lay about for a day and were not imported."""
+        self._files.tidy()
+
+    def damaged(self) -> tuple[str, ...]:
+        """A sentence for each imported file that cannot be what it was."""
+        return self._files.catalogue().damaged()
+
     def begin(self, person: UserRow, file: str, content: bytes) -> Draft:
         """Keep an uploaded file. Raises RequestError for one that is no table."""
         _read(content)
@@ -76,6 +82,10 @@ class Imports:
         """The person's own draft of that token, or None."""
         draft = self._files.find(token)
         return draft if draft is not None and draft.owner == person.id else None
+
+    def drafts(self, person: UserRow) -> list[Draft]:
+        """The files that the person looks over, the newest first."""
+        return self._files.drafts(person.id)
 
     def raw(self, draft: Draft) -> RawCsv:
         """The cells of a draft's file. Raises RequestError where it is gone."""
@@ -180,15 +190,18 @@ class Imports:
         with self._database.transaction() as session:
             plans = session.execute(select(TrainingRow.id, TrainingRow.plan).filter_by(task=task))
             used = [one.id for one in plans if hospital in _members(one.plan)]
-            waiting = select(JobRow.request).where(JobRow.state.in_(OPEN))
-            requests = list(session.scalars(waiting))
+            jobs = session.execute(select(JobRow.id, JobRow.request, JobRow.state))
+            asked = [one for one in jobs if TrainingRequest.from_json(one.request).task == task]
         if used:
             return (
                 f"The training {used[0][:12]} was made with these rows: checking it needs them, so "
                 "they stay."
             )
-        if any(TrainingRequest.from_json(text).task == task for text in requests):
+        if any(one.state in OPEN for one in asked):
             return "A training of this task waits or runs: try again when it is over."
+        last = get_task(task).hospitals == (hospital,)
+        if asked and last:
+            return f"Job {asked[0].id} asked for a training of this task: its record names it."
         return ""
 
     def _keep(self, draft: Draft, run: DryRun, hospital: str) -> dict[str, str | int]:
@@ -243,7 +256,7 @@ def _members(plan: str) -> set[str]:
 
 
 # Each step reads the file again.
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _parsed(content: bytes) -> RawCsv:
     return read_raw(content)
 
@@ -252,4 +265,4 @@ def _read(content: bytes) -> RawCsv:
     try:
         return _parsed(content)
     except CsvError as error:
-        raise RequestError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+        raise RequestError(sentence(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from app.errors import RequestError
 
@@ -53,10 +53,10 @@ class TrainingRequest:
     def from_json(cls, text: str) -> TrainingRequest:
         """The inverse of `to_json`. Raises RequestError."""
         try:
-            fields = dict(json.loads(text))
             # What was stored before there were attackers and imports names none.
+            fields: dict[str, Any] = {"attackers": None, "joining": None, **json.loads(text)}
             for name in ("hospitals", "attackers", "joining"):
-                given = fields.get(name)
+                given = fields[name]
                 fields[name] = tuple(given) if isinstance(given, list) else given
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:

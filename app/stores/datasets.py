@@ -17,6 +17,7 @@ from pathlib import Path
 
 from app.models.base import now
 from app.stores.party_files import PartyFiles
+from fl.datasets import BUILT_IN
 from fl.datasets.description import Description
 from fl.datasets.imported import ROWS, TASKS, Catalogue, Origin, folder_name
 
@@ -57,16 +58,17 @@ class DatasetFiles:
 
     def catalogue(self) -> Catalogue:
         """What was imported, for reading."""
-        return Catalogue(self._folder)
+        return Catalogue(self._folder, BUILT_IN)
 
     def begin(self, owner: int, file: str, content: bytes) -> Draft:
         """Keep an uploaded file; drafts older than a day, and the oldest of very many, go."""
-        self._tidy()
+        self.tidy(MOST_DRAFTS - 1)
         digest = sha256(content).hexdigest()
         token = secrets.token_hex(16)
         draft = Draft(token, owner, file, digest, len(content), now().isoformat())
-        self._files.replace(f"{_DRAFTS}/{draft.token}/file.csv", content)
+        # First what says how old the file is, so that none is left behind for ever.
         self.save(draft)
+        self._files.replace(f"{_DRAFTS}/{draft.token}/file.csv", content)
         return draft
 
     def save(self, draft: Draft) -> None:
@@ -80,6 +82,10 @@ class DatasetFiles:
             return None
         body = self._files.get(f"{_DRAFTS}/{token}/draft.json")
         return None if body is None else Draft(**json.loads(body))
+
+    def drafts(self, owner: int) -> list[Draft]:
+        """A person's drafts, the newest first."""
+        return [draft for draft in self._drafts() if draft.owner == owner]
 
     def content(self, draft: Draft) -> bytes:
         """The uploaded file."""
@@ -110,14 +116,17 @@ class DatasetFiles:
         self._files.erase(f"{TASKS}/{task}.json")
         self._files.erase(f"{ROWS}/{task}")
 
-    def _tidy(self) -> None:
-        folders = list((self._folder / _DRAFTS).glob("*"))
-        drafts = [found for path in folders if (found := self.find(path.name)) is not None]
-        drafts.sort(key=lambda one: one.made_at, reverse=True)
-        for at, draft in enumerate(drafts, start=1):
+    def tidy(self, most: int = MOST_DRAFTS) -> None:
+        """Erase drafts that are older than a day, and the oldest beyond `most`."""
+        for at, draft in enumerate(self._drafts(), start=1):
             old = datetime.fromisoformat(draft.made_at) < now() - KEPT
-            if old or at >= MOST_DRAFTS:
+            if old or at > most:
                 self.give_up(draft)
+
+    def _drafts(self) -> list[Draft]:
+        folders = list((self._folder / _DRAFTS).glob("*"))
+        found = [draft for path in folders if (draft := self.find(path.name)) is not None]
+        return sorted(found, key=lambda one: one.made_at, reverse=True)
 
 
 def with_choices(draft: Draft, step: str, fields: Mapping[str, str]) -> Draft:

@@ -22,6 +22,7 @@ from werkzeug.sansio.response import Response as BaseResponse
 from app.errors import AppError, RequestError, SetupError
 from app.web.login import viewer
 from contracts.errors import LedgerError
+from fl.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(AppError, _told)
+    app.register_error_handler(DatasetError, _altered)
     app.register_error_handler(LedgerError, _unreachable)
     app.register_error_handler(OperationalError, _unreachable)
     app.register_error_handler(Exception, _unexpected)
@@ -112,6 +114,13 @@ def _told(error: AppError) -> Response:
     asked_wrong = isinstance(error, RequestError)
     code = HTTPStatus.UNPROCESSABLE_ENTITY if asked_wrong else HTTPStatus.CONFLICT
     return _answer(code, Page(_OTHER.title, str(error)))
+
+
+def _altered(error: DatasetError) -> Response:
+    """Data that cannot be read as they were: the sentence says which."""
+    _log("data", error)
+    page = Page("These data cannot be read", f"{error}.")
+    return _answer(HTTPStatus.CONFLICT, page)
 
 
 def _unreachable(error: Exception) -> Response:

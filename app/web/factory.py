@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect
 from app.admin import routes as admin
 from app.auth import routes as auth
 from app.database import Database
-from app.datasets import imports
+from app.datasets import imports as importing
 from app.datasets import routes as datasets
 from app.doctor import routes as doctor
 from app.home import routes as home
@@ -63,10 +63,10 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     login.install(app)
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
-    imports.install(app)
+    importing.install(app)
     CSRFProtect(app)
     for pages in (
-        home, auth, admin, datasets, imports, doctor, operator, versions, ledger, results
+        home, auth, admin, datasets, importing, doctor, operator, versions, ledger, results
     ):  # fmt: skip
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
@@ -101,13 +101,15 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     database = Database(settings.database)
     audit = AuditLog(database)
     chain = ChainAccess(settings, database)
+    imports = Imports(settings.instance_dir / DATASETS, database, audit)
+    imports.tidy()
     return service.Services(
         settings=settings,
         database=database,
         audit=audit,
         accounts=Accounts(database, audit, passwords),
         sessions=Sessions(database),
-        imports=Imports(settings.instance_dir / DATASETS, database, audit),
+        imports=imports,
         jobs=Jobs(database),
         checks=Checks(database),
         predictions=Predictions(database, chain.open),

@@ -22,6 +22,7 @@ from fl.datasets.task import Category, Column, Defaults, Task
 from fl.errors import DatasetError, DescriptionError, UnknownTaskError
 
 __all__ = [
+    "BUILT_IN",
     "INPUT_BOUND",
     "Category",
     "Column",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _TASKS = {task.name: task for task in (heart.TASK, diabetes.TASK)}
+BUILT_IN = tuple(_TASKS)
 
 
 # What a training of an imported task uses when nothing else is asked for.
@@ -60,7 +62,7 @@ _DEFAULTS = Defaults(
 def task_names() -> tuple[str, ...]:
     """Return the names that ``get_task`` knows: the built-in tasks, then the imported ones."""
     found = catalogue()
-    return (*_TASKS, *(found.task_names() if found else ()))
+    return (*BUILT_IN, *(found.task_names() if found else ()))
 
 
 def get_task(name: str) -> Task:

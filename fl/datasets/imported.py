@@ -67,14 +67,34 @@ class Origin:
 
 
 class Catalogue:
-    """What was imported into `folder`, as it is now."""
+    """What was imported into `folder`, as it is now, beside the `built_in` tasks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, built_in: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.built_in = built_in
 
     def task_names(self) -> tuple[str, ...]:
-        """The names of the imported tasks, in the alphabet's order."""
-        return tuple(sorted(path.stem for path in (self.folder / TASKS).glob("*.json")))
+        """The names of the imported tasks, in the alphabet's order; no damaged one's."""
+        return tuple(name for name in self._names() if self._problem(name) is None)
+
+    def damaged(self) -> tuple[str, ...]:
+        """A sentence for each description or origin that cannot be read as it was written.
+
+        And for rows of an imported task whose description is gone.
+        """
+        tasks = [self._problem(name) for name in self._names()]
+        origins = [
+            f"{path.name} of {path.parent.name} does not say where its rows are from"
+            for path in sorted((self.folder / ROWS).glob("*/*.json"))
+            if _origin(path) is None
+        ]
+        known = {*self._names(), *self.built_in}
+        strays = [
+            f"there are rows of {path.name}, but no such task"
+            for path in sorted((self.folder / ROWS).glob("*"))
+            if path.name not in known
+        ]
+        return (*(problem for problem in tasks if problem is not None), *origins, *strays)
 
     def find(self, name: str) -> Description | None:
         """The description of an imported task, or None.
@@ -84,9 +104,10 @@ class Catalogue:
         if not _NAME.fullmatch(name):
             return None
         try:
-            text = (self.folder / TASKS / f"{name}.json").read_text(encoding="utf-8")
+            content = (self.folder / TASKS / f"{name}.json").read_bytes()
         except FileNotFoundError:
             return None
+        text = content.decode("utf-8", errors="replace")
         found = read_description(text)
         if found.name != name:
             raise ChecksumError(f"the description of {name}", name.rsplit("-", 1)[1], found.name)
@@ -95,7 +116,7 @@ class Catalogue:
     def origins(self, task: str) -> tuple[Origin, ...]:
         """The hospitals whose rows were imported for a task, by name."""
         files = (self.folder / ROWS / task).glob("*.json") if _NAME.fullmatch(task) else ()
-        found = [Origin.from_json(path.read_text(encoding="utf-8")) for path in files]
+        found = [origin for path in files if (origin := _origin(path)) is not None]
         return tuple(sorted(found, key=lambda one: one.hospital))
 
     def table(self, task: Task, hospital: str, expected: str) -> Table:
@@ -115,6 +136,16 @@ class Catalogue:
         if actual != expected:
             raise ChecksumError(f"the imported rows of {hospital}", expected, actual)
         return _table(content, task.columns, task.classes)
+
+    def _names(self) -> list[str]:
+        return sorted(path.stem for path in (self.folder / TASKS).glob("*.json"))
+
+    def _problem(self, name: str) -> str | None:
+        try:
+            self.find(name)
+        except DatasetError as error:
+            return str(error)
+        return None
 
 
 _catalogue: Catalogue | None = None
@@ -136,6 +167,14 @@ def folder_name(hospital: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", hospital.lower()).strip("-")
 
 
+def _origin(path: Path) -> Origin | None:
+    """What an origin's file says, or None where it is damaged."""
+    try:
+        return Origin.from_json(path.read_text(encoding="utf-8"))
+    except (DescriptionError, UnicodeDecodeError):
+        return None
+
+
 def written(task: Task, table: Table) -> bytes:
     """A hospital's rows as the CSV that `Catalogue.table` reads."""
     out = io.StringIO()
@@ -154,7 +193,7 @@ def _text(column: Column, value: float) -> str:
 
 
 # A page and a training read the same file again and again.
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _table(content: bytes, columns: tuple[Column, ...], classes: tuple[str, ...]) -> Table:
     lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
     header = next(lines, [])

@@ -53,8 +53,11 @@ class Partition:
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Partition:
         """The inverse of ``to_fields``. Raises TypeError and ValueError for anything else."""
-        sources = tuple((str(name), str(sha256)) for name, sha256 in fields.get("sources", ()))
-        return cls(**{**fields, "sources": sources})
+        given = {**fields}
+        sources = tuple((str(name), str(sha256)) for name, sha256 in given.get("sources", ()))
+        if not isinstance(given.get("description", ""), str):
+            raise TypeError("expected a description as text")
+        return cls(**(given | {"sources": sources}))
 
 
 _OF_IMPORTS = ("sources", "description")

@@ -163,7 +163,9 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "value": training,
         "hospital": "Cleveland",
         "name": "accuracy",
-        "form": "csv",
+        "form": "json",
+        "draft": "0" * 32,
+        "step": "purpose",
         "transaction": "0x" + training,
     }
     for rule in app.url_map.iter_rules():

@@ -51,6 +51,12 @@ def test_the_command_changes_what_it_names_and_shows_all(
     assert [(one.action, one.subject) for one in told] == [("policy.changed", "heart")] * 2
 
 
+def test_a_task_that_there_is_not_gets_no_rules(federation: Federation) -> None:
+    with pytest.raises(RequestError, match="expected a task of heart, diabetes; got lung-0123"):
+        policy(parse(["policy", "--task", "lung-0123456789ab", "--forbid"]))
+    assert federation.ledger.registry.policy("lung-0123456789ab").step_blocks == 0
+
+
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +114,15 @@ def test_partitions_survive_a_plans_json(folder: Path) -> None:
     for name in task_names():
         partition = get_task(name).partition
         assert Partition.from_fields(json.loads(json.dumps(partition.to_fields()))) == partition
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [[], "natural", None, {"sources": 1}, {"sources": [["a"]]}, {"description": []}, {"x": 1}],
+)
+def test_fields_that_are_no_partition_are_refused(fields: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Partition.from_fields(fields)
 
 
 def test_altered_rows_are_not_read(folder: Path) -> None:

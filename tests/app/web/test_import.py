@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.models import TrainingRow
+from app.models import DeploymentRow, TrainingRow
+from app.services.requests import TrainingRequest
 from fl.datasets import get_task, task_names
 from fl.datasets.raw_csv import LARGEST_FILE
 from tests.app.importing import (
@@ -242,6 +243,7 @@ def test_hospitals_named_in_a_column_are_held_to_the_rules_of_names(site: Site) 
 def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
     alice = site.browser("administrator")
     draft = upload(alice, stroke_csv())
+    assert f'href="{draft}/purpose">Go on with stroke.csv' in alice.get("/datasets/import").text
     bob = site.rows["waiting"]
     site.services.accounts.authorise(site.rows["administrator"], bob.id, "administrator")
     assert site.browser("waiting").get(f"{draft}/purpose").status_code == 404
@@ -296,8 +298,6 @@ def test_rows_that_a_training_uses_stay(site: Site) -> None:
     with site.services.database.transaction() as session:
         row = TrainingRow(id="ab" * 32, task=name, network="mlp", seed=1, rounds=1, plan=plan)
         row.plan_sha256 = row.initial_sha256 = "0" * 64
-        from app.models import DeploymentRow
-
         deployment = DeploymentRow(
             chain_id=1, chain_kind="embedded", genesis_hash="0" * 64, contract="0x" + "0" * 40
         )
@@ -311,6 +311,97 @@ def test_rows_that_a_training_uses_stay(site: Site) -> None:
     assert answer.location == f"/datasets/{name}/hospitals/East"
     assert "East" in get_task(name).hospitals
     assert alice.send(f"/datasets/{name}/hospitals/West/remove").location == f"/datasets/{name}"
+
+
+def test_a_task_that_a_training_was_asked_of_stays(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    job = site.services.jobs.submit(TrainingRequest(task=name), site.rows["administrator"].id)
+    told = f"/datasets/{name}/hospitals/East/remove"
+    assert (
+        "waits or runs"
+        in alice.open(told, "POST", data={"csrf_token": alice.token()}, follow_redirects=True).text
+    )
+    site.services.jobs.request_stop(job.id)
+    for hospital in ("East", "South", "West"):
+        alice.send(f"/datasets/{name}/hospitals/{hospital}/remove")
+    assert get_task(name).hospitals == ("West",)
+    assert alice.get("/admin/trainings").status_code == 200
+
+
+def test_an_altered_description_takes_no_page_down(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    path = site.services.settings.instance_dir / "datasets" / "tasks" / f"{name}.json"
+    path.write_text(path.read_text().replace("Age", "Rage"))
+    page = alice.get("/datasets")
+    assert page.status_code == 200
+    assert f"An imported file was altered: expected the description of {name}" in page.text
+    assert alice.get(f"/datasets/{name}").status_code == 404
+    path.write_bytes(b"\xff\xfe")
+    assert alice.get("/datasets").status_code == 200
+    path.unlink()
+    assert f"there are rows of {name}, but no such task" in alice.get("/datasets").text
+
+
+def test_altered_rows_are_named_on_the_page(site: Site) -> None:
+    alice = site.browser("administrator")
+    name = import_stroke(alice)
+    path = site.services.settings.instance_dir / "datasets" / "rows" / name / "east.csv"
+    path.write_bytes(path.read_bytes().replace(b",f,", b",m,", 1))
+    page = alice.get(f"/datasets/{name}").text
+    assert "expected the imported rows of East with SHA-256" in page
+
+
+def test_a_file_that_lay_about_for_a_day_is_erased(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = upload(alice, stroke_csv())
+    drafts = site.services.settings.instance_dir / "datasets" / "drafts"
+    about = drafts / draft.rsplit("/", 1)[1] / "draft.json"
+    fields = json.loads(about.read_text())
+    about.write_text(json.dumps(fields | {"made_at": "2020-01-01T00:00:00"}))
+    alice.get("/datasets")
+    assert list(drafts.iterdir()) == []
+
+
+def test_a_large_file_within_bounds_is_taken(site: Site) -> None:
+    alice = site.browser("administrator")
+    content = stroke_csv(rows=12_000)
+    assert len(content) > 500_000
+    part = 'Content-Disposition: form-data; name="{}"{}\r\n\r\n'
+    body = b"\r\n--x\r\n".join(
+        [
+            b"",
+            part.format("csrf_token", "").encode() + alice.token().encode(),
+            part.format("file", '; filename="stroke.csv"').encode() + content,
+        ]
+    )
+    # The test client would leave the file open that it makes of so large a form.
+    answer = alice.open(
+        "/datasets/import",
+        "POST",
+        data=body + b"\r\n--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert answer.status_code == 303
+    assert "36000 rows" in alice.get(answer.location).text
+
+
+def test_a_file_of_many_long_columns_can_be_described(site: Site) -> None:
+    alice = site.browser("administrator")
+    names = [f"{at} {'measured quantity ' * 5}"[:95].strip() for at in range(99)]
+    lines = [",".join([*names, "outcome"])]
+    lines += [",".join(["0.5", *(str(at) for _ in names[1:]), str(at % 2)]) for at in range(40)]
+    draft = upload(alice, "\n".join(lines).encode())
+    purpose = STROKE_PURPOSE | {"hospital_source": "", "hospital": "Bern"}
+    assert alice.send(f"{draft}/purpose", purpose).status_code == 303
+    fields = {
+        f"{field}|{name}": name for field in ("label", "unit", "low", "high") for name in names
+    }
+    fields |= {f"kind|{name}": "" for name in names}
+    answer = alice.send(f"{draft}/columns", fields)
+    assert answer.status_code == 422
+    assert "Choose at least one column of the file." in answer.text
 
 
 def test_built_in_hospitals_cannot_be_removed(site: Site) -> None:

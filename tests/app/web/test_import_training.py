@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from app.errors import RequestError
 from app.services.dossier import Dossiers
 from app.services.dossier_check import check_dossier
 from app.services.federation import open_federation
+from app.services.overview import Overview
 from app.services.requests import TrainingRequest
 from app.services.trainings import Trainings
 from app.services.verification import Verification
+from app.services.work import Worker
 from app.stores.datasets import DatasetFiles
 from fl.datasets import get_task, imported
 from fl.datasets.imported import Origin, written
@@ -36,6 +39,12 @@ def test_an_imported_task_is_trained_checked_and_asked(site: Site, repository: P
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["task"] == name
+
+    form = {"hospitals": ["East", "South", "West"], "rounds": "1", "local_epochs": "3"}
+    form |= {"learning_rate": "0.01", "seed": "3", "review": "y", "attack": "", "attackers": "1"}
+    assert alice.send(f"/admin/trainings/new/{name}", form).status_code == 303
+    assert Worker(site.services.settings, "one", Event()).look(site.services.jobs) == 0.0
+    assert [line.state for line in Overview(site.services.database).trainings()] == ["finished"] * 2
 
     with open_federation(site.services.settings) as federation:
         assert federation.ledger.registry.policy(name).allowed

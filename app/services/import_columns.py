@@ -1,0 +1,128 @@
+"""The second step of an import: which column of the file becomes which of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from app.services.import_choices import ChoicesRefused, Fields, Purpose, note_problem
+from fl.datasets import Category, Column, get_task
+from fl.datasets.description import check_text, imported_column_name
+from fl.datasets.guess import MOST_WORDS, Kind, column_of, sources_of, words_of
+from fl.datasets.raw_csv import RawCsv
+from fl.datasets.recipe import Take, parse_number
+from fl.datasets.units import Unit, units_of
+
+KINDS = {"number": "Number", "binary": "One of two", "category": "One of several", "": "Leave out"}
+
+
+def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
+    """The fields of the second step before anything was chosen."""
+    if purpose.task:
+        task = get_task(purpose.task)
+        found = sources_of(free_columns(raw, purpose), task.columns)
+        return {f"source|{name}": source for name, source in found.items()}
+    fields: dict[str, str] = {}
+    for name in free_columns(raw, purpose):
+        guess = column_of(raw, name, purpose.decimal, purpose.missing)
+        fields |= {
+            f"kind|{name}": guess.kind,
+            f"label|{name}": name,
+        }
+        if guess.kind == "number":
+            fields |= {f"low|{name}": f"{guess.low:.10g}", f"high|{name}": f"{guess.high:.10g}"}
+    return fields
+
+
+def read_takes(raw: RawCsv, purpose: Purpose, fields: Fields) -> list[Take]:
+    """The second step: the task's columns, old or new, each with where it is taken from.
+
+    Words of categories are read in the third step. Raises ChoicesRefused.
+    """
+    errors: dict[str, str] = {}
+    found = _old_takes if purpose.task else _new_takes
+    takes = list(found(raw, purpose, fields, errors))
+    if not errors and not any(take.source for take in takes):
+        errors[""] = "Choose at least one column of the file."
+    sources = [take.source for take in takes if take.source]
+    if twice := {source for source in sources if sources.count(source) > 1}:
+        errors[""] = f"A column can be taken once: {', '.join(sorted(twice))}."
+    for take in takes:
+        words = words_of(raw, take.source, purpose.missing) if take.source else []
+        if take.column.kind != "number" and len(words) > MOST_WORDS:
+            key = f"source|{take.column.name}" if purpose.task else f"kind|{take.source}"
+            errors[key] = f"{len(words)} different values are no category: at most {MOST_WORDS}."
+    if errors:
+        raise ChoicesRefused(errors)
+    return takes
+
+
+def free_columns(raw: RawCsv, purpose: Purpose) -> list[str]:
+    """The file's columns that are neither the class nor the hospital."""
+    used = (purpose.class_source, purpose.hospital_source)
+    return [name for name in raw.header if name not in used]
+
+
+def _old_takes(
+    raw: RawCsv, purpose: Purpose, fields: Fields, errors: dict[str, str]
+) -> Iterator[Take]:
+    for column in get_task(purpose.task).columns:
+        source = fields.get(f"source|{column.name}", "")
+        if source and source not in free_columns(raw, purpose):
+            errors[f"source|{column.name}"] = "Choose a column of the file."
+            continue
+        units = units_of(column)
+        asked = fields.get(f"unit|{column.name}", units[0].name)
+        yield Take(column, source, next((u for u in units if u.name == asked), units[0]))
+
+
+def _new_takes(
+    raw: RawCsv, purpose: Purpose, fields: Fields, errors: dict[str, str]
+) -> Iterator[Take]:
+    for name in free_columns(raw, purpose):
+        kind = fields.get(f"kind|{name}", "")
+        if kind not in KINDS:
+            errors[f"kind|{name}"] = "Choose a kind."
+        elif kind:
+            yield _new_take(raw, purpose, fields, errors, name)
+
+
+def _new_take(
+    raw: RawCsv, purpose: Purpose, fields: Fields, errors: dict[str, str], name: str
+) -> Take:
+    label = fields.get(f"label|{name}", "").strip()
+    unit = fields.get(f"unit|{name}", "").strip()
+    note_problem(errors, f"label|{name}", lambda: check_text("Name", label))
+    kind = cast(Kind, fields[f"kind|{name}"])
+    low, high = (_bound(fields, errors, f"{bound}|{name}", kind) for bound in ("low", "high"))
+    if kind == "number" and not low < high:
+        errors.setdefault(f"high|{name}", "Expected more than the lower end.")
+    categories: tuple[Category, ...] = ()
+    if kind in ("binary", "category"):
+        words = sorted(words_of(raw, name, purpose.missing))
+        categories = tuple(Category(word, word) for word in words[: MOST_WORDS + 1])
+        if kind == "binary" and len(words) != 2:
+            errors[f"kind|{name}"] = f"Expected two different values, got {len(words)}."
+    else:
+        note_problem(errors, f"unit|{name}", lambda: check_text("Unit", unit or "none"))
+    number = kind == "number"
+    column = Column(
+        imported_column_name(label, raw.header.index(name)),
+        label,
+        kind or "number",
+        unit if number else "",
+        low,
+        high,
+        categories,
+    )
+    return Take(column, name, Unit(unit if number else ""))
+
+
+def _bound(fields: Fields, errors: dict[str, str], key: str, kind: str) -> float:
+    if kind != "number":
+        return float(key.startswith("high"))
+    try:
+        return parse_number(fields.get(key, "").strip().replace(",", "."), ".")
+    except ValueError:
+        errors[key] = "Expected a number."
+        return 0.0

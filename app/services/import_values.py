@@ -1,0 +1,93 @@
+"""The third step of an import: what the file's words mean; with it, everything is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.services.import_choices import ChoicesRefused, Fields, Purpose, sentence
+from fl.datasets import Task, described, get_task
+from fl.datasets.description import CLASSES, Description, describe
+from fl.datasets.guess import MOST_WORDS, category_of, is_positive, words_of
+from fl.datasets.raw_csv import RawCsv
+from fl.datasets.recipe import Recipe, Take
+from fl.errors import DescriptionError
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All steps together. `description` is that of a new task, else None."""
+
+    purpose: Purpose
+    task: Task
+    recipe: Recipe
+    description: Description | None
+
+
+def first_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take]) -> Fields:
+    """The fields of the third step before anything was chosen."""
+    classes = get_task(purpose.task).classes if purpose.task else ()
+    fields = {"name|0": "no", "name|1": "yes"}
+    for at, text in enumerate(class_words(raw, purpose)):
+        named = [str(label) for label, name in enumerate(classes) if name == text]
+        positive = is_positive(text)
+        guess = at if positive is None else int(positive)
+        fields[f"class|{text}"] = named[0] if named else str(min(guess, CLASSES - 1))
+    for take in takes:
+        for text in category_words(raw, purpose, take):
+            guessed = category_of(text, take.column.categories)
+            fields[f"word|{take.column.name}|{text}"] = guessed
+    return fields
+
+
+def read_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take], fields: Fields) -> Choices:
+    """The third step, and with it everything. Raises ChoicesRefused."""
+    errors: dict[str, str] = {}
+    names = [fields.get(f"name|{at}", "").strip() for at in range(CLASSES)]
+    classes: Sequence[str] = get_task(purpose.task).classes if purpose.task else names
+    labels = {text: fields.get(f"class|{text}", "") for text in class_words(raw, purpose)}
+    if {label for label in labels.values() if label} != {str(at) for at in range(len(classes))}:
+        errors[""] = "Each class needs at least one value of the file."
+    finished = [_with_words(raw, purpose, take, fields) for take in takes]
+    description = None
+    if not purpose.task:
+        try:
+            columns = [take.column for take in takes]
+            description = describe(purpose.title, columns, names)
+        except DescriptionError as error:
+            errors[""] = sentence(error)
+    if errors:
+        raise ChoicesRefused(errors)
+    recipe = Recipe(
+        takes=tuple(finished),
+        class_source=purpose.class_source,
+        classes={text: classes[int(label)] for text, label in labels.items() if label},
+        hospital=purpose.hospital,
+        hospital_source=purpose.hospital_source,
+        missing=purpose.missing,
+        decimal=purpose.decimal,
+    )
+    task = get_task(purpose.task) if description is None else described(description)
+    return Choices(purpose, task, recipe, description)
+
+
+def class_words(raw: RawCsv, purpose: Purpose) -> list[str]:
+    """The values of the class column, the most frequent first; of very many the first ones."""
+    return words_of(raw, purpose.class_source, purpose.missing)[:MOST_WORDS]
+
+
+def category_words(raw: RawCsv, purpose: Purpose, take: Take) -> list[str]:
+    """The file's values of a column whose categories are given, to be told one by one."""
+    if not take.source or not purpose.task or take.column.kind == "number":
+        return []
+    return words_of(raw, take.source, purpose.missing)
+
+
+def _with_words(raw: RawCsv, purpose: Purpose, take: Take, fields: Fields) -> Take:
+    texts = category_words(raw, purpose, take)
+    if not texts:
+        return take
+    allowed = {one.value for one in take.column.categories}
+    chosen = {text: fields.get(f"word|{take.column.name}|{text}", "") for text in texts}
+    words = {text: value for text, value in chosen.items() if value in allowed}
+    return Take(take.column, take.source, take.unit, words)
