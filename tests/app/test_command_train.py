@@ -40,6 +40,7 @@ COSTS = {
     "seconds": dict.fromkeys(STEPS, float),
     "bytes_by_step": dict.fromkeys(STEPS, int),
     "hospitals": [HOSPITAL],
+    "not_drawn": [str],
     "committee": [str],
     "signers": [{"node": str, "transaction": TRANSACTION}],
     "faults": [FAULT],

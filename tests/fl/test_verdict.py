@@ -273,6 +273,30 @@ def test_more_right_answers_never_turn_acceptance_into_rejection(
             assert old.accepted or not new.accepted
 
 
+@given(tables(), st.data())
+def test_a_slice_that_is_set_aside_decides_nothing(
+    table: tuple[Counts, Counts, Counts], data: st.DataObject
+) -> None:
+    """Whatever its labels say: all verdicts are those of a round in which nobody donated it."""
+    right, of_global, sizes = table
+    tainted = data.draw(st.integers(0, len(sizes) - 1))
+    sizes[tainted] += 8
+    of_global = of_global.copy()
+    of_global[tainted] = 0
+    right = right.copy()
+    right[:, tainted] = sizes[tainted] * data.draw(st.integers(0, 100)) // 100
+    judgement = judged(right, of_global, sizes)
+    assert tainted in judgement.flagged
+
+    def others(counts: Counts, axis: int) -> Counts:
+        return np.delete(counts, tainted, axis)
+
+    owners = [NOBODY if n == tainted else n - (n > tainted) for n in range(len(right))]
+    without = judge(others(right, 1), others(of_global, 0), others(sizes, 0), owners, RULE, False)
+    assert judgement.verdicts == without.verdicts
+    assert judgement.classes == without.classes
+
+
 @given(tables())
 def test_the_integers_decide_as_fractions_do(table: tuple[Counts, Counts, Counts]) -> None:
     right, of_global, sizes = table

@@ -207,7 +207,7 @@ def test_what_is_no_number_is_told_once_and_in_our_words(
 def test_form_says_what_becomes_of_the_model(site: Site) -> None:
     page = site.browser("administrator").get("/admin/trainings/new/heart").text
     footer = page.split('class="card-footer"', 1)[1]
-    assert "its model replaces the one that doctors use for this task, unless" in footer
+    assert "waits on the page Models until an administrator promotes it" in footer
 
 
 def test_stranger_is_refused(site: Site) -> None:
