@@ -29,6 +29,7 @@ def test_from_registration_to_prediction(
     ada = arrive(view, "administrator")
     _authorise(ada, email)
     version = _train_and_watch(ada)
+    _promote(ada, version)
     ada.sign_out()
 
     hanna = arrive(view)
@@ -60,7 +61,8 @@ def _register(hanna: Person, email: str) -> None:
 
 def _authorise(ada: Person, email: str) -> None:
     ada.through_menu("People")
-    applicant = ada.page.get_by_role("listitem").filter(has_text=email)
+    waiting = ada.page.get_by_role("region", name="Waiting for a decision")
+    applicant = waiting.get_by_role("listitem").filter(has_text=email)
     expect(applicant).to_contain_text("Dr. Hanna Weiss")
     ada.require_good_page()
     ada.tab_to(applicant.get_by_role("button", name="Authorise Dr. Hanna Weiss"))
@@ -90,6 +92,22 @@ def _train_and_watch(ada: Person) -> str:
     expect(ada.page.get_by_role("banner")).to_contain_text("none under way")
     ada.require_good_page()
     return ada.page.url.rsplit("/", 1)[1][:8] + ", round 1"
+
+
+def _promote(ada: Person, version: str) -> None:
+    """Put the model into use, unless it is the first of its task and that is done already."""
+    ada.page.reload()
+    used = ada.page.get_by_text("Doctors use this model")
+    promote = ada.page.get_by_role("link", name="promote it")
+    expect(used.or_(promote)).to_be_visible(timeout=LONG)
+    if promote.is_visible():
+        ada.press("promote it", role="link")
+        ada.fill("Reason", "Watched from its first step to its last")
+        ada.tab_to(ada.page.get_by_role("button", name=re.compile("^Promote version")))
+        ada.page.keyboard.press("Enter")
+        expect(ada.page.locator("tr.used")).to_contain_text(version[:8], timeout=LONG)
+    ada.open("/models/")
+    expect(ada.page.locator("tr.used")).to_contain_text(version[:8], timeout=LONG)
 
 
 def _predict(hanna: Person, version: str) -> None:
