@@ -325,6 +325,7 @@ def test_what_cannot_be_done_has_a_sentence_and_an_exit_status(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_chain_that_is_not_there_has_a_sentence(repository: Path, tmp_path: Path) -> None:
     done = commandline.run(
         repository, tmp_path, "train", "--json", CHAIN_RPC_URL="http://127.0.0.1:9"

@@ -29,6 +29,8 @@ from fl.round import Event, StepDone
 from fl.stopping import Stopping
 from tests.app.installations import settings_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def federation(

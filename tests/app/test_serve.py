@@ -115,6 +115,7 @@ def lives(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_it_serves_until_ctrl_c_and_again(repository: Path, folder: Path) -> None:
     with serving(repository, folder) as server:
         assert server.get("/") == 200
@@ -255,7 +256,9 @@ def fresh(repository: Path, folder: Path, answer: str) -> subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("answer", ["", "\n", "y\n", "no\n"])
+@pytest.mark.parametrize(
+    "answer", ["y\n", *(pytest.param(one, marks=pytest.mark.slow) for one in ("", "\n", "no\n"))]
+)
 def test_fresh_without_the_word_deletes_nothing(
     repository: Path, folder: Path, answer: str
 ) -> None:

@@ -80,6 +80,7 @@ def waiting(tmp_path: Path, chain: ChainEndpoint) -> Iterator[Waiting]:
     made.database.close()
 
 
+@pytest.mark.slow
 def test_it_waits_while_others_are_done_and_begins_once_approved(waiting: Waiting) -> None:
     number = waiting.submit()
     training = waiting.training(number)

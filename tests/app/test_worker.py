@@ -211,6 +211,7 @@ def test_the_worker_outlives_the_chain(
     installation.database.close()
 
 
+@pytest.mark.slow
 def test_the_view_tells_where_everybody_is_and_what_it_cost(
     repository: Path, installation: Installation
 ) -> None:

@@ -25,6 +25,8 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, says
 from tests.fl.protocol.federation import HOSPITALS, NODES, Federation, attempt_key
 
+pytestmark = pytest.mark.slow
+
 CULPRIT = "Switzerland"
 # Rounds, each with another fault; the statistics' round is honest.
 FIRST, SECOND, THIRD = 1, 2, 3

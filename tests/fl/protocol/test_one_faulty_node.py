@@ -210,6 +210,7 @@ def test_a_node_that_signs_another_set_or_withholds_its_nonce_is_named(federate:
     assert CULPRIT not in federation.standings(attempt_key(3))
 
 
+@pytest.mark.slow
 def test_a_node_that_lies_in_the_check_about_many_is_left_out(federate: Federate) -> None:
     federation = federate(rounds=4)
     liar = Liar(federation)

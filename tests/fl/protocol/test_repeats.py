@@ -16,6 +16,8 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, Twice
 from tests.fl.protocol.federation import HOSPITALS, NODES, Federation, attempt_key
 
+pytestmark = pytest.mark.slow
+
 ONCE_A_PARTY = ("NodeJoined", "Submitted", "NonceRevealed", "SetSigned", "Voted")
 ONCE_AN_ATTEMPT = ("ChallengeDrawn", "SetPublished", "Finalised")
 

@@ -14,6 +14,8 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Saboteur
 from tests.fl.protocol.federation import HOSPITALS, Federation, attempt_key
 
+pytestmark = pytest.mark.slow
+
 # With this seed the draws of the first two rounds of heart differ.
 SEED = 1
 

@@ -12,6 +12,8 @@ from fl.stopping import Stopping
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.federation import TRAINING, Federation
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = Stopping(accuracy=0.01)
 
 
