@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin.training_form import training_form, values_of
+from app.admin.training_form import TrainingForm, training_form, values_of
 from app.errors import RequestError
 from app.services.again import request_again
+from app.services.cost import Cost, estimate
 from app.services.jobs import PAUSED
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
@@ -56,8 +58,9 @@ def new(task: str) -> Answer:
     reviewable = services().settings.threshold == 1
     kind = training_form(chosen, reviewable, like.fraction if like else None)
     form = kind(data=values_of(like)) if like and request.method == "GET" else kind()
-    if not form.validate_on_submit():
-        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
+    right = form.validate_on_submit()
+    if not right or "estimate" in request.form:
+        wrong = form.is_submitted() and not right
         tasks = [get_task(name) for name in task_names()]
         page = render_template(
             "admin/new_training.html",
@@ -66,8 +69,10 @@ def new(task: str) -> Answer:
             tasks=tasks,
             attacks=ATTACKS.values(),
             like=like,
+            cost=None if wrong else _cost(form),
+            asked=right,
         )
-        return page, status
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
     job = services().jobs.submit(form.request(), login.person().id)
     asked = form.request().to_json()
     services().audit.add(login.person(), "training.requested", f"job {job.id}", {"request": asked})
@@ -227,6 +232,14 @@ def _shown(training_id: str) -> View:
         "resting": is_resting(view),
         "version": services().versions.find(training_id) if view["over"] else None,
     }
+
+
+def _cost(form: TrainingForm) -> Cost | None:
+    """What the training would cost as the form is; None for what cannot be asked."""
+    made = services()
+    with suppress(RequestError):
+        return estimate(made.database, form.request(), made.settings.nodes)
+    return None
 
 
 def _steps(view: View) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from fractions import Fraction
-from math import ceil
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +18,13 @@ from app.services.federation import HOSPITAL, NODE, Federation
 from app.services.jobs import PAUSED
 from app.services.parties import assembled, load_tables
 from app.services.promotions import has_none, has_work, note_first, write_waiting
+from app.services.request_parts import (
+    chosen_of,
+    partition_of,
+    review_of,
+    sampled_of,
+    stopping_of,
+)
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
 from app.services.training_outcome import FINISHED, note_outcome
@@ -30,15 +35,13 @@ from contracts.ledger import Ledger
 from contracts.records import MOST_REASON, Policy, TrainingState
 from fl.aggregates import result_digest
 from fl.channel import Channel
-from fl.datasets import Partition, SplitRule, Table, get_task
+from fl.datasets import SplitRule, Table, get_task
 from fl.engines.in_process import InProcess
 from fl.errors import FlError
 from fl.federated_training import Ending, FederatedTraining, open_training
-from fl.plan import Plan, Review
+from fl.plan import Plan
 from fl.round import Event, Watcher
-from fl.stopping import Stopping
 from fl.training import LocalSettings
-from fl.verdict import Rule
 
 RUNNING = "running"
 FAILED = "failed"
@@ -202,9 +205,9 @@ class Trainings:
     def _plan(self, request: TrainingRequest) -> Plan:
         task = get_task(request.task)
         policy = self._federation.policy(task.name)
-        partition = _partition(task.partition, request)
+        partition = partition_of(task.partition, request)
         available = tuple(task.load(partition))
-        names = _chosen(available, request.hospitals)
+        names = chosen_of(available, request.hospitals)
         partition = partition.joined_by(names)
         defaults = task.defaults
         settings = self._federation.settings
@@ -230,9 +233,9 @@ class Trainings:
             nodes=self._federation.enrol(self._federation.node_names(), NODE),
             threshold=settings.threshold,
             colluding=colluding,
-            review=_review(request),
-            stopping=_stopping(request),
-            sampled=_sampled(request.share, len(names), colluding, policy),
+            review=review_of(request),
+            stopping=stopping_of(request),
+            sampled=sampled_of(request.share, len(names), colluding, policy),
         )
 
     def _watching(self, watch: Watcher) -> Watcher:
@@ -307,67 +310,3 @@ def shortened(reason: str) -> str:
 def _traffic(ledgers: Sequence[Ledger]) -> tuple[int, float]:
     counts = [ledger.traffic for ledger in ledgers]
     return sum(sent for sent, _ in counts), sum(seconds for _, seconds in counts)
-
-
-def _review(request: TrainingRequest) -> Review | None:
-    if not request.review:
-        return None
-    if request.fraction is None:
-        return Review()
-    numerator, _, denominator = request.fraction.partition("/")
-    return Review(rule=Rule(numerator=int(numerator), denominator=int(denominator)))
-
-
-def _sampled(share: float | None, hospitals: int, colluding: int, policy: Policy) -> int | None:
-    """How many hospitals a round draws: the share, rounded up, and no fewer than a sum needs.
-
-    None for all of them.
-    """
-    if share is None:
-        return None
-    if not 0 < share <= 1:
-        raise RequestError(f"expected a share of hospitals above 0, at most 1, got {share}")
-    # As the number is written: 0.7 of ten hospitals are seven, whatever floats make of it.
-    asked = ceil(Fraction(str(share)) * hospitals)
-    count = max(asked, colluding + 2, policy.fewest_accepted, policy.fewest_hospitals, 3)
-    return count if count < hospitals else None
-
-
-def _stopping(request: TrainingRequest) -> Stopping | None:
-    if request.stop_accuracy is None and request.patience is None:
-        return None
-    return Stopping(request.stop_accuracy, request.patience)
-
-
-def _partition(default: Partition, request: TrainingRequest) -> Partition:
-    if default.kind == "natural":
-        if request.partition or request.alpha or isinstance(request.hospitals, int):
-            raise RequestError(
-                f"the hospitals of {request.task} are given by its source: choose them by name"
-            )
-        return default
-    if isinstance(request.hospitals, tuple):
-        raise RequestError(f"{request.task} is dealt to hospitals: give their number")
-    joining = request.joining
-    joined = [name for name, _ in default.sources]
-    if unknown := [name for name in joining or () if name not in joined]:
-        raise RequestError(f"expected imported hospitals, got {', '.join(unknown)}")
-    chosen = default if joining is None else default.joined_by(joining)
-    return Partition(
-        kind=request.partition or default.kind,
-        hospitals=default.hospitals if request.hospitals is None else request.hospitals,
-        alpha=default.alpha if request.alpha is None else request.alpha,
-        seed=request.seed,
-        sources=chosen.sources,
-    )
-
-
-def _chosen(available: tuple[str, ...], asked: tuple[str, ...] | int | None) -> list[str]:
-    if not isinstance(asked, tuple):
-        return list(available)
-    unknown = [name for name in asked if name not in available]
-    if unknown:
-        raise RequestError(
-            f"expected hospitals of {', '.join(available)}; got {', '.join(unknown)}"
-        )
-    return [name for name in available if name in asked]

@@ -210,6 +210,27 @@ def test_form_says_what_becomes_of_the_model(site: Site) -> None:
     assert "waits on the page Models until an administrator promotes it" in footer
 
 
+def test_the_cost_is_told_before_anything_starts(site: Site) -> None:
+    alice = site.browser("administrator")
+    page = alice.get("/admin/trainings/new/heart").text
+    assert "No training has finished on this machine yet" in page
+    # 11 times 25 and a donation of 21, with four hospitals and four nodes, and two around them;
+    # then four times 24 and one of 20, with three hospitals.
+    assert ">298<" in page
+    answer = alice.send("/admin/trainings/new/heart", HEART | {"estimate": "1", "rounds": "3"})
+    assert answer.status_code == 200
+    assert ">118<" in answer.text
+    assert 'value="3"' in answer.text
+    assert not site.services.jobs.queue()
+
+
+def test_of_wrong_values_no_cost_is_told(site: Site) -> None:
+    alice = site.browser("administrator")
+    answer = alice.send("/admin/trainings/new/heart", HEART | {"estimate": "1", "rounds": "0"})
+    assert answer.status_code == 422
+    assert "What it will cost" not in answer.text
+
+
 def test_stranger_is_refused(site: Site) -> None:
     assert site.browser("doctor").send("/admin/trainings/new/heart", HEART).status_code == 403
     assert not site.services.jobs.queue()
