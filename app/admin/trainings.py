@@ -13,6 +13,7 @@ from app.admin.training_form import TrainingForm, training_form, values_of
 from app.errors import RequestError
 from app.services.again import request_again
 from app.services.cost import Cost, estimate
+from app.services.flow import flow_of
 from app.services.jobs import PAUSED
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
@@ -229,6 +230,7 @@ def _shown(training_id: str) -> View:
         "finished_rounds": _finished_rounds(view),
         "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),
+        "flow": None if view["over"] else flow_of(view["parties"], view["step"]),
         "resting": is_resting(view),
         "version": services().versions.find(training_id) if view["over"] else None,
     }

@@ -68,6 +68,8 @@ def training_view(
         Who attacks, which only a simulation knows (attack, a `fl.attacks.Attack`; attackers;
         verdicts, each hospital's by kind), or None. `fedavg_accuracy` and `oracle_accuracy`
         compare with plain FedAvg: everybody counts, or the attackers are left out.
+    heartbeat_seconds
+        How long ago the worker gave a sign of life; None where no job runs.
     parties
         Each hospital, then each node: name, role, round, title, step, state (waiting, working,
         done, failed), text, since.
@@ -178,6 +180,7 @@ def _training(
         "pause_requested": bool(job and job.pause_requested),
         "resumed_at": job.resumed_at if job else None,
         "error": job.error if job else "",
+        "heartbeat_seconds": _heartbeat(job, moment),
         "round": last.round if last else None,
         "title": round_title(last.round) if last else None,
         "step": _step(last) if last else None,
@@ -197,6 +200,12 @@ def _training(
         "flagged": _flagged(rounds),
         **_simulation(row, rounds),
     }
+
+
+def _heartbeat(job: JobRow | None, moment: datetime) -> float | None:
+    if job is None or job.state != RUNNING or job.heartbeat_at is None:
+        return None
+    return max(0.0, (moment - job.heartbeat_at).total_seconds())
 
 
 def _find_round(finalised: Sequence[View], number: int) -> View | None:

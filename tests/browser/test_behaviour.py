@@ -209,6 +209,7 @@ def altered_row(site: Site, trained: str) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)
+@pytest.mark.slow
 def test_altered_row_is_found_by_the_button(
     view: View, altered_row: int, arrive: Callable[..., Person]
 ) -> None:

@@ -11,12 +11,9 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Site
 from tests.browser.person import LONG, WAYS, Person, View
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 PASSWORD = "quiet river under seven bridges"
-
-
-# Two ways show both widths and both themes; the other two crossings are for the long tests.
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)

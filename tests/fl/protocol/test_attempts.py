@@ -32,7 +32,7 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
 
-pytestmark = on_all_chains
+pytestmark = [on_all_chains, pytest.mark.slow]
 
 FIRST, SECOND = "Node 1", "Node 4"
 

@@ -148,6 +148,7 @@ def test_poisoned_updates_are_rejected(federate: Federate, name: str) -> None:
     assert federation.result(key) != federation.plan.initial_model()
 
 
+@pytest.mark.slow
 def test_a_vector_that_wraps_is_refused_and_named(federate: Federate) -> None:
     federation = federate(**attacked("out-of-range", ATTACKER))
     assert federation.run().finished
@@ -187,6 +188,7 @@ def crash_at(times: int) -> Fault:
 @pytest.mark.parametrize(
     "exchanges", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7))]
 )
+@pytest.mark.slow
 def test_a_silent_node_is_replaced_by_the_fourth(federate: Federate, exchanges: int) -> None:
     federation = federate(review=Review())
     engine = Saboteur(federation.engine(), {(1, "Node 2", "exchange"): crash_at(exchanges)})
