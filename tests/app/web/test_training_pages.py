@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from app.models import TrainingRow
+from app.services.flow import flow_of
 from contracts.records import DONATION
+from fl.round import STEPS
 from fl.store import AttemptNote
 from tests.app import reviewed
 from tests.app.reviewed import HOSPITALS, Recorded
@@ -206,3 +209,26 @@ def test_about_says_how_updates_are_tested_and_what_is_trusted(site: Site) -> No
     assert 'id="review"' in page
     assert "could change a verdict unseen" in page
     assert "backdoors" in page
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_picture_of_each_step_is_drawn(site: Site, step: str) -> None:
+    """Everybody with the state, and lines of what is under way, whatever the step."""
+    named = [("hospital", f"Hospital {letter}") for letter in "ABC"]
+    named += [("node", f"Node {number}") for number in range(1, 5)]
+    parties = [
+        {"name": name, "role": role, "state": "working", "text": "why"} for role, name in named
+    ]
+    flow = flow_of(parties, step)
+    assert flow is not None
+    drawn = site.app.jinja_env.get_template("admin/_flow.html").render(flow=flow)
+    root = ET.fromstring(drawn.strip())
+    texts = [one.text for one in root.iter("text")]
+    for _, name in named:
+        assert texts.count(name) == 1
+    lines = [one.get("class", "").split() for one in root.iter("path")]
+    moving = {kind for classes in lines if "active" in classes for kind in classes}
+    # Nothing leaves a hospital that trains.
+    expected = {*flow.active, "active", "flow-line"} if step != "train" else set()
+    assert moving == expected
+    assert flow.sentence in "".join(root.itertext())
