@@ -38,12 +38,13 @@ _AROUND: Final = 2
 class Shape:
     """What the cost of a round depends on.
 
-    `hospitals` is how many take part in a round, `passes` how many rows of theirs local training
-    goes through in it (rows times epochs, on average over the rounds), `donated` how many rows all
-    hospitals donate, `entries` the length of an update.
+    `members` is how many hospitals there are, `hospitals` how many take part in a round, `passes`
+    how many rows of theirs local training goes through in it (rows times epochs, on average over
+    the rounds), `donated` how many rows all hospitals donate, `entries` the length of an update.
     """
 
     rounds: int
+    members: int
     hospitals: int
     nodes: int
     entries: int
@@ -54,16 +55,12 @@ class Shape:
     @property
     def transactions(self) -> int:
         """Of all rounds, the statistics, the donation (which nobody votes on), and around them."""
-        opened, submitted, checked, agreed = (
-            self.nodes + 2,
-            self.hospitals + 1,
-            self.nodes + 1,
-            self.nodes + 1,
-        )
-        unvoted = opened + submitted + checked + agreed
-        whole = unvoted + self.nodes
-        donation = unvoted if self.reviewed else 0
-        return (self.rounds + 1) * whole + donation + _AROUND
+        # Opened and joined, submitted and closed, revealed and challenged, signed and published.
+        steps = (self.nodes + 2) + 1 + (self.nodes + 1) + (self.nodes + 1)
+        statistics = steps + self.members + self.nodes
+        donation = steps + self.members if self.reviewed else 0
+        a_round = steps + self.hospitals + self.nodes
+        return statistics + donation + self.rounds * a_round + _AROUND
 
 
 @dataclass(frozen=True)
@@ -247,6 +244,7 @@ def _shape(
     trained = sum(train for train, _ in rows.values())
     return Shape(
         rounds=rounds,
+        members=len(rows),
         hospitals=drawn,
         nodes=nodes,
         entries=parameter_count(spec),
