@@ -14,7 +14,6 @@ from typing import Any
 from flask import (
     Blueprint,
     Flask,
-    Response,
     abort,
     flash,
     redirect,
@@ -25,7 +24,7 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import RequestError
-from app.services.datasets import csv_text
+from app.services.exports import csv_text
 from app.services.import_choices import NEW, ChoicesRefused
 from app.services.import_columns import KINDS, free_columns
 from app.services.import_values import category_words, class_words
@@ -33,6 +32,7 @@ from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
 from app.services.roles import ADMINISTRATOR
 from app.stores.datasets import Draft
 from app.web import login
+from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import get_task, task_names
@@ -162,9 +162,8 @@ def refused(draft: str) -> BaseResponse:
     except ChoicesRefused:
         return _to(PURPOSE, found)
     header = ("line", "column", "expected", "came")
-    text = csv_text(header, iter(refused_lines(run.converted.refused)))
-    about = {"Content-Disposition": "attachment; filename=refused-rows.csv"}
-    return Response(text, mimetype="text/csv", headers=about)
+    text = csv_text(header, refused_lines(run.converted.refused))
+    return file_answer(text.encode(), "csv", "refused-rows.csv")
 
 
 @blueprint.post("/<draft>/give-up")

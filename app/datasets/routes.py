@@ -40,6 +40,7 @@ from app.services.datasets import (
 )
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.web import login
+from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import Task, get_task, task_names
@@ -105,13 +106,8 @@ def one(task: str) -> tuple[str, HTTPStatus]:
 def summary(task: str, form: str) -> Response:
     """What the hospitals publish, as a file."""
     data = _dealt(_task(task))
-    text, kind = (
-        (as_csv(data), "text/csv")
-        if form == "csv"
-        else (json.dumps(document(data), indent=1) + "\n", "application/json")
-    )
-    name = f"attachment; filename={data.task.name}-summary.{form}"
-    return Response(text, mimetype=kind, headers={"Content-Disposition": name})
+    text = as_csv(data) if form == "csv" else json.dumps(document(data), indent=1) + "\n"
+    return file_answer(text.encode(), form, f"{data.task.name}-summary.{form}")
 
 
 @blueprint.get("/<task>/hospitals/<hospital>")

@@ -34,7 +34,7 @@ from app.services.hospital_record import find_party, submissions_table, tasks_of
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 from app.services.unopened import WAITING
 from app.web import login
-from app.web.downloads import table_answer
+from app.web.downloads import file_answer, table_answer
 from app.web.model_answer import model_answer
 from app.web.roles import requires
 from app.web.services import services
@@ -168,10 +168,8 @@ def signed(training_id: str, hospital: str) -> Response:
     document = services().approvals.document(training_id, hospital)
     if document is None:
         abort(HTTPStatus.NOT_FOUND)
-    answer = Response(json.dumps(document, indent=2) + "\n", mimetype="application/json")
     name = f"approval-{training_id[:8]}-{hospital.lower().replace(' ', '-')}.json"
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    return file_answer((json.dumps(document, indent=2) + "\n").encode(), "json", name)
 
 
 @blueprint.get("/models/<training_id>")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.services.exports import csv_text
 from fl.datasets import Partition, Table, Task, get_task, task_names
 from fl.datasets.summary import LEAST, Cell, Distribution, Summary, summarise
 from fl.errors import DatasetError
 
 HIDDEN = f"<{LEAST}"
 _HEADER = ("task", "hospital", "column", "unit", "class", "value", "patients")
-# A spreadsheet takes a text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -86,26 +83,6 @@ def document(data: TaskData) -> dict[str, Any]:
 def as_csv(data: TaskData) -> str:
     """The summaries as lines of CSV, a count each; `<5` where a hospital keeps it back."""
     return csv_text(_HEADER, _lines(data))
-
-
-def csv_text(header: Sequence[str], lines: Iterator[Sequence[object]]) -> str:
-    """CSV in which no text is taken for a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([plain(value) for value in line] for line in lines)
-    return out.getvalue()
-
-
-def plain(value: object) -> object:
-    """The value, with an apostrophe before a text that a spreadsheet would compute."""
-    if not isinstance(value, str) or not value.startswith(_FORMULA):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return f"'{value}"
-    return value
 
 
 def shown(cell: Cell) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from openpyxl import Workbook
@@ -47,12 +47,16 @@ def to_csv(table: Table) -> bytes:
 
     Text in which a spreadsheet would see a formula begins with an apostrophe.
     """
+    return csv_text([column.name for column in table.columns], table.rows).encode("utf-8-sig")
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lines of CSV in which no text is taken for a formula; None is an empty cell."""
     written = io.StringIO(newline="")
     writer = csv.writer(written)
-    writer.writerow([column.name for column in table.columns])
-    for row in table.rows:
-        writer.writerow([_plain(value) for value in row])
-    return written.getvalue().encode("utf-8-sig")
+    writer.writerow(header)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return written.getvalue()
 
 
 def to_json(tables: Sequence[Table], facts: Mapping[str, Any]) -> bytes:
@@ -101,10 +105,19 @@ def _cell(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA):
+def _plain(value: object) -> object:
+    """The value, with an apostrophe before a text that a spreadsheet would compute."""
+    if isinstance(value, str) and value.startswith(FORMULA) and not _is_number(value):
         return f"'{value}"
     return "" if value is None else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse(number: int) -> bytes:

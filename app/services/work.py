@@ -38,7 +38,7 @@ from app.services.unopened import AWAITING, told
 from app.services.verification import Verification
 from app.services.verification_progress import Progress
 from config import TRAINING_LOCK, Settings
-from contracts.errors import ChainUnreachable, LedgerError
+from contracts.errors import ChainUnreachable, LedgerError, Refused, RpcFailed
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.round import Event as RoundEvent
 from fl.round import StepDone
@@ -142,8 +142,7 @@ class Worker:
         with held, open_federation(self._settings) as federation:
             self._deployment = federation.deployment
             jobs.adopt(federation.deployment)
-            LedgerRoles(jobs.database).bring_up(federation.deployment, federation.ledger.registry)
-            written = promotions.write_waiting(federation)
+            written = _follow_people(federation) & promotions.write_waiting(federation)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)
             elif has_work:
@@ -281,6 +280,20 @@ class _Run:
         if self._job.training_id is not None:
             self._trainings.give_up(self._job.training_id, reason)
         return reason
+
+
+def _follow_people(federation: Federation) -> bool:
+    """Have the registry follow what was decided about people; whether it took it.
+
+    Where it refuses, trainings go on: they have nothing to do with it.
+    """
+    try:
+        roles = LedgerRoles(federation.database)
+        roles.bring_up(federation.deployment, federation.ledger.registry)
+    except (Refused, RpcFailed) as error:
+        _logger.warning("the registry does not take what was decided about people: %s", error)
+        return False
+    return True
 
 
 def _read_ledger(federation: Federation) -> None:

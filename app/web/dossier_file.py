@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from http import HTTPStatus
 
-from flask import Response, flash, redirect
+from flask import flash, redirect
 from werkzeug.wrappers import Response as Answer
 
 from app.errors import RequestError
 from app.services.dossier import Dossiers
 from app.services.round_names import round_title
+from app.web.downloads import file_answer
 from app.web.services import services
 from contracts.errors import LedgerError
 
@@ -25,6 +26,4 @@ def dossier_file(training: str, number: int, back: str) -> Answer:
         flash(f"The dossier could not be written: {error}.", "warning")
         return redirect(back, HTTPStatus.SEE_OTHER)
     name = f"dossier-{training[:8]}-{round_title(number).lower().replace(' ', '-')}.json"
-    answer = Response(written, mimetype="application/json")
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    return file_answer(written, "json", name)

@@ -13,6 +13,7 @@ from sqlalchemy import delete, update
 
 from app.models import LedgerRoleRow
 from app.services.accounts import Accounts
+from app.services.anchoring import Anchoring, last_entry
 from app.services.audit import AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.jobs import Jobs
@@ -21,9 +22,9 @@ from app.services.passwords import Passwords
 from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR
 from app.services.verification import Verification
 from app.services.wallets import Wallets
-from app.services.work import Worker
+from app.services.work import TROUBLE_SECONDS, Worker
 from contracts.chain import ChainEndpoint
-from contracts.errors import ChainUnreachable
+from contracts.errors import ChainUnreachable, Refused
 from contracts.records import Permission
 from contracts.registry import Registry
 from tests.app.installations import settings_of
@@ -142,6 +143,24 @@ def test_the_worker_does_it_with_nothing_else_to_do(federation: Federation, peop
     people.accounts.suspend(people.ada, people.bob.id, "Left")
     worker.look(Jobs(federation.database))
     assert holds(federation, people) == set()
+
+
+def test_a_registry_that_refuses_keeps_the_worker_from_nothing_else(
+    federation: Federation, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.link()
+
+    def refuse(*_: object) -> None:
+        raise Refused("AccessControlUnauthorizedAccount")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Registry, "grant", refuse)
+        worker = Worker(federation.settings, "test", Event())
+        assert worker.look(Jobs(federation.database)) == TROUBLE_SECONDS
+    anchoring = Anchoring(federation.database, federation.ledger.anchors)
+    assert anchoring.anchored() == last_entry(federation.database)
+    assert worker.look(Jobs(federation.database)) == 0
+    assert holds(federation, people) == {Permission.DOCTOR}
 
 
 def test_a_note_that_differs_from_the_registry_is_found(

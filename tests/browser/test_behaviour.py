@@ -161,7 +161,7 @@ def test_pausing_asks_first_and_resuming_goes_on(arrive: Callable[..., Person]) 
 def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")
-    ada.fill("Rounds", "2")
+    ada.fill("Rounds", "50")
     ada.press("Start the training")
     ada.page.wait_for_url(re.compile(r"/admin/trainings/[0-9a-f]{64}$"), timeout=LONG)
     ada.page.route("**/now", lambda route: route.abort())
@@ -169,6 +169,8 @@ def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person
     expect(lost).to_be_visible()
     ada.page.unroute("**/now")
     expect(lost).to_be_hidden()
+    ada.press("Stop")
+    ada.press("Stop the training")
     ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
 
 

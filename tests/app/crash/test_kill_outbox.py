@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import cache, partial
 from itertools import cycle
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +100,18 @@ def genesis(rpc: Rpc) -> str:
 
 def run(folder: Path, moment: str | None, whom: Callable[[], None]) -> int | None:
     """A life in a process of its own; how it ended."""
-    life = multiprocessing.get_context("fork").Process(target=live, args=(folder, moment, whom))
+    life = processes().Process(target=live, args=(folder, moment, whom))
     life.start()
     life.join(120)
     return life.exitcode
+
+
+@cache
+def processes() -> ForkServerContext:
+    """A server without threads makes them: a fork of this process could inherit a held lock."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def written(folder: Path) -> set[str]:
@@ -134,7 +144,7 @@ def test_killed_at_each_step_nothing_is_lost_and_nothing_happens_twice(
     whom: Callable[[], None] = kill_self
     ended = -signal.SIGKILL
     if victim == "chain":
-        whom, ended = lambda: kill_chain(tmp_path), CHAIN_GONE
+        whom, ended = partial(kill_chain, tmp_path), CHAIN_GONE
     seen: set[str] = set()
     came = 0
     for moment in cycle(MOMENTS):

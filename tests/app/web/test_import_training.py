@@ -27,6 +27,7 @@ from fl.plan import Plan
 from tests.app import commandline
 from tests.app.importing import import_stroke
 from tests.app.web.conftest import Site
+from tests.app.web.test_new_training import HEART
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +41,7 @@ def test_an_imported_task_is_trained_checked_and_asked(site: Site, repository: P
     document = json.loads(done.stdout)
     assert document["task"] == name
 
-    form = {"hospitals": ["East", "South", "West"], "rounds": "1", "local_epochs": "3"}
-    form |= {"learning_rate": "0.01", "seed": "3", "review": "y", "attack": "", "attackers": "1"}
+    form = HEART | {"hospitals": ["East", "South", "West"], "rounds": "1", "local_epochs": "3"}
     assert alice.send(f"/admin/trainings/new/{name}", form).status_code == 303
     assert Worker(site.services.settings, "one", Event()).look(site.services.jobs) == 0.0
     assert [line.state for line in Overview(site.services.database).trainings()] == ["finished"] * 2
