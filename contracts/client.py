@@ -8,6 +8,7 @@ that crashed may simply call again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from eth_utils.address import to_checksum_address
@@ -39,10 +40,16 @@ class Client:
             raise ReadOnly("a signature")
         return self._sender.sign(message)
 
+    def at_one_look(self) -> AbstractContextManager[None]:
+        """Within it, views answer as they did first, until something is sent through this client.
+
+        Those of all contracts that the client leads to share the look.
+        """
+        return self._rpc.at_one_look()
+
     def _view(self, function: str, *arguments: object) -> Any:
         data = self._interface.call_data(function, arguments)
-        call = {"to": self.contract, "data": "0x" + data.hex()}
-        answer = self._rpc.call("eth_call", call, "latest")
+        answer = self._rpc.view(self.contract, "0x" + data.hex())
         return self._interface.result(function, bytes.fromhex(answer[2:]))
 
     def _send(
@@ -51,7 +58,10 @@ class Client:
         if self._sender is None:
             raise ReadOnly(function)
         data = self._interface.call_data(function, arguments)
-        return self._sender.send_once(self.contract, data, find_done)
+        try:
+            return self._sender.send_once(self.contract, data, find_done)
+        finally:
+            self._rpc.look_again()
 
     def _find(
         self, event: str, indexed: Sequence[Any], same: Mapping[str, object]

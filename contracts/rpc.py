@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +42,7 @@ class Rpc:
         self._provider = HTTPProvider(
             url, options, self._session, exception_retry_configuration=None
         )
+        self._seen: dict[tuple[str, str], str] | None = None
 
     def __enter__(self) -> Rpc:
         return self
@@ -64,6 +67,35 @@ class Rpc:
         if not isinstance(response, dict) or "result" not in response:
             raise ChainUnreachable(self.url, "its answer is no JSON-RPC")
         return response["result"]
+
+    def view(self, to: str, data: str) -> str:
+        """What the contract at `to` answers to a call that changes nothing. Raises as `call`."""
+        if self._seen is None or (to, data) not in self._seen:
+            answer = str(self.call("eth_call", {"to": to, "data": data}, "latest"))
+            if self._seen is None:
+                return answer
+            self._seen[to, data] = answer
+        return self._seen[to, data]
+
+    @contextmanager
+    def at_one_look(self) -> Iterator[None]:
+        """Within it, what a view answered is not asked again before `look_again`.
+
+        For one who decides on the state of one moment; what others send meanwhile may not show.
+        """
+        if self._seen is not None:
+            yield
+            return
+        self._seen = {}
+        try:
+            yield
+        finally:
+            self._seen = None
+
+    def look_again(self) -> None:
+        """Forget what views answered, since something was sent."""
+        if self._seen is not None:
+            self._seen.clear()
 
     def close(self) -> None:
         """Close the connection of the thread that made this client."""

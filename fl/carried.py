@@ -17,15 +17,17 @@ from fl.messages import pack, require_types, unpack
 _LENGTH = 4
 
 
-def pack_carried(sealed: Iterable[tuple[str, bytes]], *head: Any) -> bytes:
+def pack_carried(sealed: Iterable[tuple[str, bytes | memoryview]], *head: Any) -> bytes:
     """A message of the items of `head` and of sealed messages, each with the party's name."""
     given = list(sealed)
     lead = pack(list(head), [[party, len(data)] for party, data in given])
     return b"".join((len(lead).to_bytes(_LENGTH, "big"), lead, *(data for _, data in given)))
 
 
-def unpack_carried(message: bytes, *types: type) -> tuple[list[Any], Mapping[str, bytes]]:
+def unpack_carried(message: bytes, *types: type) -> tuple[list[Any], Mapping[str, memoryview]]:
     """The head's items, with exactly these types, and the sealed messages by party.
+
+    These are parts of `message` itself: copies would cost as much as sealing them.
 
     Raises MessageError.
     """
@@ -34,7 +36,8 @@ def unpack_carried(message: bytes, *types: type) -> tuple[list[Any], Mapping[str
         raise MessageError(f"expected a message of {start} bytes or more, got {len(message)}")
     head, given = unpack(message[_LENGTH:start], list, list)
     items = require_types(head, *types)
-    carried: dict[str, bytes] = {}
+    body = memoryview(message)
+    carried: dict[str, memoryview] = {}
     for one in given:
         if not (isinstance(one, list) and [type(part) for part in one] == [str, int]):
             raise MessageError("expected messages, each with a party's name and its length")
@@ -43,7 +46,7 @@ def unpack_carried(message: bytes, *types: type) -> tuple[list[Any], Mapping[str
             raise MessageError(f"expected one message for {party}, got two")
         if length < 0 or start + length > len(message):
             raise MessageError(f"expected {length} bytes for {party}, got {len(message) - start}")
-        carried[party] = message[start : start + length]
+        carried[party] = body[start : start + length]
         start += length
     if start != len(message):
         raise MessageError(f"expected a message of {start} bytes, got {len(message)}")

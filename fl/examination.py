@@ -76,7 +76,7 @@ class Examination(Correspondence):
             if len(statements) == COMMITTEE:
                 self._keep(committee, number, statements)
                 return
-            inboxes: dict[str, list[tuple[str, bytes]]] = {name: [] for name in names}
+            inboxes: dict[str, list[tuple[str, memoryview]]] = {name: [] for name in names}
             for sender, (messages, _) in sent.items():
                 for receiver, data in messages.items():
                     if receiver not in inboxes:
@@ -88,7 +88,9 @@ class Examination(Correspondence):
             }
         raise PartyFailed(names[0], "exchange", "the session did not come to an end")
 
-    def _step(self, name: str, question: str, message: bytes) -> tuple[Mapping[str, bytes], bytes]:
+    def _step(
+        self, name: str, question: str, message: bytes
+    ) -> tuple[Mapping[str, memoryview], bytes]:
         try:
             answer = self.channel.ask(name, question, self.key, message)
             (statement,), messages = unpack_carried(answer, bytes)

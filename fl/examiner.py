@@ -94,7 +94,7 @@ class Examiner:
         return self._sitting.begin()
 
     def exchange(
-        self, session: int, number: int, received: Mapping[str, bytes]
+        self, session: int, number: int, received: Mapping[str, memoryview]
     ) -> tuple[list[tuple[str, bytes]], bytes | None]:
         """Go on: the sealed messages of the next exchange, or the outcome once it is there.
 

@@ -49,11 +49,14 @@ class Party:
         raise StepRefused("expected a hospital or a node")
 
     def ask(self, step: str, key: AttemptKey, message: bytes) -> bytes:
-        """Do a step of an attempt. Raises StepRefused for an unknown step or another training."""
+        """Do a step of an attempt, on the chain as it is at its beginning and after each of its own
+        transactions. Raises StepRefused for an unknown step or another training.
+        """
         known = self.steps()
         if step not in known or key.training != self.training:
             raise StepRefused(f"{self.name} has no part in {step} of this training")
-        return known[step](key, message)
+        with self.ledger.at_one_look():
+            return known[step](key, message)
 
     def context(self, key: AttemptKey) -> Context:
         """What this attempt's digests, envelopes and signatures are bound to."""

@@ -73,7 +73,9 @@ class Sitting:
         """Run to the first exchange: the sealed messages to send, each with its receiver."""
         return self._advance(None)
 
-    def exchange(self, number: int, received: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    def exchange(
+        self, number: int, received: Mapping[str, bytes | memoryview]
+    ) -> list[tuple[str, bytes]]:
         """Take the messages of exchange `number`, run on; the sealed messages of the next one.
 
         The same exchange again gets the same answer. Raises StepRefused out of order, MessageError
@@ -103,7 +105,7 @@ class Sitting:
             for role, data in outbox.items()
         ]
 
-    def _open(self, sender: str, data: bytes) -> bytes:
+    def _open(self, sender: str, data: bytes | memoryview) -> bytes:
         role = self._known(sender)
         try:
             return self._links[role].decrypt(self._nonce(role), data, None)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from contracts.errors import ChainUnreachable
 from contracts.records import AttemptKey
+from fl.engines.memory import keep_freed_memory
 from fl.errors import PartyFailed
 from fl.party import Party
 
@@ -19,6 +20,7 @@ class InProcess:
 
     def __init__(self, parties: Mapping[str, Party]) -> None:
         self._parties = parties
+        keep_freed_memory()
 
     def ask(self, party: str, step: str, key: AttemptKey, message: bytes) -> bytes:
         """The party's answer. Raises PartyFailed, or ChainUnreachable when the chain is gone."""

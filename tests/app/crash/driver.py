@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from app.services.federation import open_federation
+from app.services.promotions import has_work, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.trainings import Trainings
 from config import Settings
@@ -98,14 +99,18 @@ def victim(life: dict[str, Any], folder: Path) -> Callable[[], None]:
 
 
 def train(life: dict[str, Any]) -> int:
-    """What `run.py train` does, without its words."""
+    """What `run.py train` does, without its words; or, once it trained, what the worker does."""
     with open_federation(Settings()) as federation:
         trainings = Trainings(federation)
         request = TrainingRequest(
             hospitals=tuple(life["hospitals"]) or None, rounds=life["rounds"], seed=life["seed"]
         )
         plan = trainings.plan(request)
-        identifier = trainings.find_unfinished() or trainings.start(plan)
+        identifier = trainings.find_unfinished()
+        if identifier is None and has_work(federation.database):
+            # Killed after the training's end: what is left is what the worker does when it looks.
+            return FINISHED if write_waiting(federation) else FAILED
+        identifier = identifier or trainings.start(plan)
         ending = trainings.run(identifier, lambda _: None)
     return FINISHED if ending.finished else FAILED
 

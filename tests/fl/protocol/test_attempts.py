@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from app.models import AttemptRow, MessageRow
 from contracts.errors import ChainUnreachable, Refused
 from contracts.records import AttemptKey, AttemptState, TrainingState
+from contracts.rpc import Rpc
 from crypto.field import F61
 from fl.agreement import pack_set
 from fl.channel import Engine
@@ -305,7 +307,7 @@ def test_a_chain_that_is_gone_is_nobody_s_fault_and_the_training_resumes(
     federation = federate()
 
     def unreachable(ask: Ask, key: AttemptKey, message: bytes) -> bytes:
-        federation.node("Node 2").ledger._rpc = Gone()  # type: ignore[assignment]
+        federation.node("Node 2").ledger._rpc = Gone()
         return ask(message)
 
     rpc = federation.node("Node 2").ledger._rpc
@@ -321,14 +323,14 @@ def test_a_chain_that_is_gone_is_nobody_s_fault_and_the_training_resumes(
     assert federation.result(key) == federation.expected_result(key)
 
 
-class Gone:
+class Gone(Rpc):
     """A connection to a chain that does not answer."""
 
-    def call(self, method: str, *parameters: object) -> object:
-        raise ChainUnreachable("http://127.0.0.1:0", "nothing answers")
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:0")
 
-    def close(self) -> None:
-        """There is nothing to close."""
+    def call(self, method: str, *params: Any) -> Any:
+        raise ChainUnreachable(self.url, "nothing answers")
 
 
 def test_a_party_s_failure_is_its_own(federate: Federate) -> None:
