@@ -21,11 +21,12 @@ from fl.hospital import Hospital
 from fl.messages import SHARE, Submission, pack, unpack
 from fl.party import attempt_place
 from fl.training import LocalUpdate
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, says
 from tests.fl.protocol.federation import HOSPITALS, NODES, Federation, attempt_key
 
-pytestmark = pytest.mark.slow
+pytestmark = [on_all_chains, pytest.mark.slow]
 
 CULPRIT = "Switzerland"
 # Rounds, each with another fault; the statistics' round is honest.

@@ -18,7 +18,10 @@ from fl.errors import MessageError, StepRefused
 from fl.handing_out import make_request
 from fl.messages import pack, unpack
 from fl.party import context_of
+from tests.chains import on_all_chains
 from tests.fl.protocol.federation import Federation, attempt_key
+
+pytestmark = on_all_chains
 
 
 @pytest.fixture(scope="module")

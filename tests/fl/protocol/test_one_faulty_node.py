@@ -23,9 +23,12 @@ from fl.messages import (
     unpack,
     unpack_answers,
 )
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Saboteur, alters, crash, crash_after, says
 from tests.fl.protocol.federation import HOSPITALS, TRAINING, Federation, attempt_key
+
+pytestmark = on_all_chains
 
 CULPRIT = "Node 3"
 STEPS = ("join", "receive", "reveal", "answer", "judge", "release", "vote", "serve", "erase")

@@ -12,11 +12,12 @@ from contracts.records import AttemptKey, AttemptState
 from fl.errors import ConflictError, PartyFailed, StepRefused
 from fl.messages import OUTCOME, REPORT, SET, pack
 from fl.party import attempt_place
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, Twice
 from tests.fl.protocol.federation import HOSPITALS, NODES, Federation, attempt_key
 
-pytestmark = pytest.mark.slow
+pytestmark = [on_all_chains, pytest.mark.slow]
 
 ONCE_A_PARTY = ("NodeJoined", "Submitted", "NonceRevealed", "SetSigned", "Voted")
 ONCE_AN_ATTEMPT = ("ChallengeDrawn", "SetPublished", "Finalised")

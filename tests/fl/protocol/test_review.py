@@ -24,9 +24,12 @@ from fl.messages import pack, unpack
 from fl.outcome import read_slices, read_updates
 from fl.party import attempt_place
 from fl.plan import Review
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Recorder, Saboteur, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
+
+pytestmark = on_all_chains
 
 ROUNDS = 2
 DONATED = AttemptKey(TRAINING, DONATION, 1)

@@ -10,11 +10,12 @@ from fl.errors import StepRefused
 from fl.messages import pack
 from fl.party import attempt_place
 from fl.plan import Review
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Saboteur
 from tests.fl.protocol.federation import HOSPITALS, Federation, attempt_key
 
-pytestmark = pytest.mark.slow
+pytestmark = [on_all_chains, pytest.mark.slow]
 
 # With this seed the draws of the first two rounds of heart differ.
 SEED = 1

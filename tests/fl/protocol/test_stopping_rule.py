@@ -9,10 +9,11 @@ from contracts.ledger import Ledger
 from contracts.records import TrainingState
 from fl.federated_training import Ending
 from fl.stopping import Stopping
+from tests.chains import on_all_chains
 from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.federation import TRAINING, Federation
 
-pytestmark = pytest.mark.slow
+pytestmark = [on_all_chains, pytest.mark.slow]
 
 AT_ONCE = Stopping(accuracy=0.01)
 
