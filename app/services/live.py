@@ -12,11 +12,12 @@ from app.database import Database
 from app.errors import RequestError
 from app.models import AttemptRow, EvaluationRow, JobRow, PartyProgressRow, TrainingRow
 from app.models.base import now
-from app.services.federation import HOSPITAL
+from app.services.federation import HOSPITAL, NODE
 from app.services.jobs import OPEN as OPEN_JOBS
 from app.services.jobs import PAUSED, QUEUED, RUNNING, STOPPED, is_silent
 from app.services.metrics import round_figures
 from app.services.notices import SILENT, job_notice, training_notice
+from app.services.party_errors import party_errors
 from app.services.requests import TrainingRequest
 from app.services.round_names import STATISTICS, in_order, is_update, round_title
 from app.services.round_view import (
@@ -33,6 +34,7 @@ from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
 from fl.federated_training import STOPPED as STOPPED_REASON
+from fl.plan import Plan
 from fl.round import STEPS
 
 REFUSED = "refused"
@@ -77,6 +79,8 @@ def training_view(
     parties
         Each hospital, then each node: name, role, round, title, step, state (waiting, working,
         done, failed), text, since.
+    errors
+        What parties failed at, the newest first (see `party_errors.party_errors`).
     statistics, donation, rounds, failed
         The finalised round 0 and donation, or None; the finalised rounds from 1 on, in order (see
         `round_view.round_view`; with `figures`, which costs more, also what
@@ -201,6 +205,7 @@ def _training(
         "statistics": _find_round(finalised, STATISTICS),
         "donation": _find_round(finalised, DONATION),
         "rounds": rounds,
+        "errors": party_errors(attempts, _roles(plan), state in _ENDED),
         "failed": [failed_attempt(a) for a in attempts if a.state not in (FINALISED, OPEN)],
         "poisoning": poisoning(rounds),
         "reviews": measure is not None,
@@ -215,6 +220,13 @@ def _add_figures(rounds: Sequence[View], row: TrainingRow) -> None:
     made = {(one.round, one.number): one.evaluations for one in row.attempts}
     for one in rounds:
         one.update(round_figures(made[one["round"], one["attempt"]]))
+
+
+def _roles(plan: Plan | None) -> dict[str, str]:
+    if plan is None:
+        return {}
+    hospitals = {one.name: HOSPITAL for one in plan.hospitals}
+    return hospitals | {one.name: NODE for one in plan.nodes}
 
 
 def _heartbeat(job: JobRow | None, moment: datetime) -> float | None:
