@@ -134,13 +134,11 @@ def _dots(panel: Axes, chart: Chart) -> None:
                 bounds.append((place + offset, against))
     for name, (label, mark, colour) in kinds.items():
         if places[name]:
-            panel.scatter(
-                *zip(*places[name], strict=True), s=22, c=_COLOURS[colour], marker=mark, label=label
-            )
+            across, up = zip(*places[name], strict=True)
+            panel.scatter(across, up, s=22, c=_COLOURS[colour], marker=mark, label=label)
     if bounds:
-        panel.scatter(
-            *zip(*bounds, strict=True), s=70, c=_COLOURS[1], marker="_", label="Threshold"
-        )
+        across, up = zip(*bounds, strict=True)
+        panel.scatter(across, up, s=70, c=_COLOURS[1], marker="_", label="Threshold")
     _labelled(panel, chart)
     panel.set_ylim(0, 1.03)
 
