@@ -97,7 +97,8 @@ def statistic_by_round(rounds: Rounds) -> Chart:
         "Balanced accuracy of each hospital’s update on rows that the others donated (0 to 1), and "
         "the threshold that it was held to, as opened: rounded down to a twentieth, while the "
         f"nodes compare exact figures. {opened} statistics were opened of {submitted} "
-        f"updates{_over(rounds, 'in')}; of what is refused none is opened.",
+        f"updates{_over(rounds, 'in')}; none is of what was refused, or of what too few donated "
+        "rows were left to judge.",
         _labels(rounds),
         series,
         "balanced accuracy",
