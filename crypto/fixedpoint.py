@@ -36,7 +36,7 @@ def encode(values: Reals, bound: float) -> Integers:
         )
     largest = float(np.abs(values).max()) if values.size else 0.0
     if largest > bound:
-        raise RangeError(f"expected values of magnitude up to {bound}, got {largest}")
+        raise RangeError(f"expected values of magnitude up to {bound}, got larger ones")
     return np.rint(values * SCALE).astype(np.int64)
 
 

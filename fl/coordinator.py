@@ -393,10 +393,10 @@ class Attempt(Examination):
             except PartyFailed as failure:
                 # A node that did not vote for it need not have it: it is handed the result next.
                 if node.account in voters:
-                    self._fault(node.name, "distribute", failure.reason)
+                    self._fault(node.name, "distribute", failure.reason, failure.kind)
                 continue
             except MessageError as error:
-                self._fault(node.name, "distribute", str(error))
+                self._fault(node.name, "distribute", str(error), type(error).__name__)
                 continue
             if result_digest(result) != digest:
                 self._fault(node.name, "distribute", "served another result than the ledger's")

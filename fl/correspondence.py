@@ -54,10 +54,10 @@ class Correspondence:
                 answer = self.channel.ask(member.name, question, self.key, message(member))
                 check_reply(self.plan, self._context, member, question, answer)
             except PartyFailed as failure:
-                self._fault(member.name, step, failure.reason)
+                self._fault(member.name, step, failure.reason, failure.kind)
                 continue
             except MessageError as error:
-                self._fault(member.name, step, str(error))
+                self._fault(member.name, step, str(error), type(error).__name__)
                 continue
             answers[member.name] = answer
             self._watch(PartyDone(self.key, step, member.name))
@@ -119,6 +119,7 @@ class Correspondence:
             if member not in present and member.name not in named:
                 self._fault(member.name, step, reason)
 
-    def _fault(self, party: str, step: str, reason: str) -> None:
-        self.store.keep_fault(self.key, party, step, reason)
+    def _fault(self, party: str, step: str, reason: str, kind: str = "") -> None:
+        """Name a party; `kind` is that of its error, "" where the ledger or others tell of it."""
+        self.store.keep_fault(self.key, party, step, reason, kind)
         self._watch(PartyNamed(self.key, step, party, reason))

@@ -164,10 +164,10 @@ class StepRefused(ProtocolError):
 
 
 class PartyFailed(ProtocolError):
-    """A party did not answer a step, or not as it must."""
+    """A party did not answer a step, or not as it must; `kind` names the error, "" if none did."""
 
-    def __init__(self, party: str, step: str, reason: str) -> None:
-        self.party, self.step, self.reason = party, step, reason
+    def __init__(self, party: str, step: str, reason: str, kind: str = "") -> None:
+        self.party, self.step, self.reason, self.kind = party, step, reason, kind
         super().__init__(f"{party} failed at {step}: {reason}")
 
 

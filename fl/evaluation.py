@@ -88,6 +88,21 @@ def area_under_curve(scores: Sequence[Sequence[int]]) -> float | None:
     return float((positive * (below + negative / 2)).sum() / pairs)
 
 
+def log_loss(scores: Sequence[Sequence[int]]) -> float | None:
+    """Return the mean cross-entropy of counts by class and bin, in nats, or None without rows.
+
+    A row adds -ln of the probability that the model gives to its class; every row of a bin counts
+    with the bin's middle, so that one row adds at most ln(2 * BINS) = 4.6. What the bins hide is at
+    most half a bin, 0.01, of each probability.
+    """
+    negative, positive = np.array(scores, dtype=np.float64)
+    rows = negative.sum() + positive.sum()
+    if not rows:
+        return None
+    middles = (np.arange(len(positive)) + 0.5) / len(positive)
+    return float(-(positive @ np.log(middles) + negative @ np.log(1 - middles)) / rows)
+
+
 def read_evaluation(body: bytes, classes: int) -> Evaluation | None:
     """The inverse of `Evaluation.body`; None for the report on statistics, which judges nothing.
 

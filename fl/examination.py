@@ -59,7 +59,7 @@ class Examination(Correspondence):
             except PartyFailed as failure:
                 out.add(failure.party)
                 reason = str(failure)
-                self._fault(failure.party, REVIEW, failure.reason)
+                self._fault(failure.party, REVIEW, failure.reason, failure.kind)
         raise RoundFailed(
             f"the review was not finished by two committees of three nodes: {reason}",
             retryable=True,
@@ -96,16 +96,18 @@ class Examination(Correspondence):
             (statement,), messages = unpack_carried(answer, bytes)
             return messages, statement
         except PartyFailed as failure:
-            raise PartyFailed(name, question, failure.reason) from failure
+            raise PartyFailed(name, question, failure.reason, failure.kind) from failure
         except MessageError as error:
-            raise PartyFailed(name, question, str(error)) from error
+            raise PartyFailed(name, question, str(error), type(error).__name__) from error
 
     def _last_session(self, node: Member) -> int:
         try:
             answer = self.channel.ask(node.name, "last_session", self.key, b"")
             return read_session_number(answer)
         except MessageError as error:
-            raise PartyFailed(node.name, "last_session", str(error)) from error
+            raise PartyFailed(
+                node.name, "last_session", str(error), type(error).__name__
+            ) from error
 
     def _keep(self, committee: Sequence[Member], number: int, statements: dict[str, bytes]) -> None:
         """Store the signed outcomes of a session, once all three say the same."""
@@ -116,7 +118,7 @@ class Examination(Correspondence):
                 body = self._read(node.name, statements[node.name], purpose)
                 read_session(body)
             except MessageError as error:
-                raise PartyFailed(node.name, REVIEW, str(error)) from error
+                raise PartyFailed(node.name, REVIEW, str(error), type(error).__name__) from error
             bodies.add(body)
         if len(bodies) != 1:
             raise PartyFailed(committee[0].name, REVIEW, "the committee signed different outcomes")

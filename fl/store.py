@@ -131,8 +131,10 @@ class RoundStore(Protocol):
         """Note a vote that stands on the ledger; again is harmless."""
         ...
 
-    def keep_fault(self, key: AttemptKey, party: str, step: str, reason: str) -> None:
-        """Name a party that did not do its part."""
+    def keep_fault(
+        self, key: AttemptKey, party: str, step: str, reason: str, kind: str = ""
+    ) -> None:
+        """Name a party that did not do its part; `kind` names its error, if it met one."""
         ...
 
     def faults(self, key: AttemptKey) -> Mapping[str, str]:

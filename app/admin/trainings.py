@@ -19,6 +19,7 @@ from app.services.live import job_view, training_view
 from app.services.overview import Overview
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR
+from app.services.round_charts import live_charts
 from app.services.round_check import check_round, votes_of
 from app.services.round_names import STATISTICS
 from app.services.round_view import View
@@ -37,8 +38,6 @@ Answer = Response | str | tuple[str, int]
 
 # htmx stops polling at this status.
 STOP_POLLING = 286
-
-_CHARTED = ("round", "accuracy", "transaction_ms", "encryption_ms", "bytes", "reviewed", "counts")
 
 
 @blueprint.get("/trainings")
@@ -130,7 +129,7 @@ def resume(job_id: int) -> Response:
 @requires(ADMINISTRATOR)
 def one(training_id: str) -> str:
     """A training, live while it runs."""
-    return render_template("admin/training.html", **_shown(training_id))
+    return render_template("admin/training.html", **_charted(training_id))
 
 
 @blueprint.get("/trainings/<training_id>/now")
@@ -148,7 +147,7 @@ def now(training_id: str) -> Answer:
 @requires(ADMINISTRATOR)
 def rounds(training_id: str) -> str:
     """The part of the page that changes after each round."""
-    return render_template("admin/_rounds.html", out_of_band=True, **_shown(training_id))
+    return render_template("admin/_rounds.html", out_of_band=True, **_charted(training_id))
 
 
 @blueprint.get("/trainings/<training_id>/donation", defaults={"number": DONATION})
@@ -216,17 +215,22 @@ def _wished(job_id: int, wish: Callable[[int], object], action: str) -> Response
     return redirect(url_for("admin.trainings.job", job_id=job_id), HTTPStatus.SEE_OTHER)
 
 
-def _shown(training_id: str) -> View:
+def _charted(training_id: str) -> View:
+    """The variables of the templates that hold charts, which change after each round only."""
+    shown = _shown(training_id, figures=True)
+    return shown | {"charts": live_charts(shown["view"])}
+
+
+def _shown(training_id: str, figures: bool = False) -> View:
     """The variables of a training's templates; 404 when there is none such."""
     try:
-        view = training_view(services().database, training_id)
+        view = training_view(services().database, training_id, figures=figures)
     except RequestError:
         abort(HTTPStatus.NOT_FOUND)
     return {
         "view": view,
         "task": get_task(view["task"]),
         "steps": _steps(view),
-        "figures": [{name: each[name] for name in _CHARTED} for each in view["rounds"]],
         "finished_rounds": _finished_rounds(view),
         "approvals": services().approvals.of_training(training_id),
         "totals": _totals(view),

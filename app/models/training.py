@@ -155,7 +155,11 @@ class VoteRow(Base):
 
 
 class FaultRow(Base):
-    """A party that did not do its part, and why."""
+    """A party that did not do its part, and why.
+
+    `kind` is the name of the error inside it, "" where none is known; `at` is None in rows of
+    before it was noted.
+    """
 
     __tablename__ = "faults"
 
@@ -164,6 +168,8 @@ class FaultRow(Base):
     party: Mapped[str] = mapped_column(String(NAME))
     step: Mapped[str] = mapped_column(String(NAME))
     reason: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(NAME), default="", server_default="")
+    at: Mapped[datetime | None] = mapped_column(Moment, default=now)
 
 
 class MessageRow(Base):

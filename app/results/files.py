@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, abort
 
 from app.services import exports, figures
-from app.services.charts import Chart
+from app.services.chart import Chart
 from app.services.tables import Table
 from app.web.downloads import file_answer
 

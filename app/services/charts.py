@@ -1,71 +1,43 @@
-"""A chart as pages draw it and as files hold it: one definition, with the table of its figures."""
+"""The charts of a training's results: one definition for the pages and for the files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
+from app.services.chart import AMBER, BLUE, Chart, Series, in_percent
 from app.services.result_tables import POOLED, VERDICTS, Document
+from app.services.round_charts import (
+    accuracy_by_round,
+    loss_by_round,
+    statistic_by_round,
+    verdicts_by_round,
+)
 from app.services.tables import Table
-
-# bars: side by side; stacked: on each other; lines: over rounds; ring: shares of a whole;
-# ranges: a share with its interval.
-ChartKind = Literal["bars", "stacked", "lines", "ring", "ranges"]
-
-PERCENT = 100.0
-# Colours of the pages' variables --chart-1 to --chart-4.
-BLUE, AMBER, GREEN, RED = 1, 2, 3, 4
-_VERDICT_COLOURS = {"accepted": GREEN, "rejected": RED, "refused": AMBER}
-
-
-@dataclass(frozen=True)
-class Series:
-    """Values under one name, one a label; None where there is none. `colour` is 1 to 4."""
-
-    name: str
-    values: tuple[float | None, ...]
-    colour: int
-    low: tuple[float | None, ...] = ()
-    high: tuple[float | None, ...] = ()
-
-
-@dataclass(frozen=True)
-class Chart:
-    """What is drawn: `caption` says what, over what and of how many; `unit` is that of the values.
-
-    `across` names the axis of the labels, `table` the table with the same figures.
-    """
-
-    name: str
-    kind: ChartKind
-    title: str
-    caption: str
-    labels: tuple[str, ...]
-    series: tuple[Series, ...]
-    unit: str
-    across: str
-    table: str
-
-    def to_json(self) -> dict[str, Any]:
-        """As a page's script reads it."""
-        return asdict(self)
 
 
 def result_charts(document: Document, tables: dict[str, Table]) -> dict[str, Chart]:
     """The charts of a training's results by name; one without anything to draw is left out.
 
-    accuracy, rounds, ratio, verdicts; in a simulation also detection.
+    accuracy, rounds, loss, statistic, ratio, verdicts; in a simulation also detection.
     """
+    results, rounds = document["results"], document["rounds"]
+    rows = results["pooled"]["test"]["rows"] if results else 0
     charts = [
         _accuracy(document, tables["accuracy"]),
-        _rounds(document, tables["rounds"]),
+        accuracy_by_round(rounds, rows),
+        loss_by_round(rounds, rows),
+        statistic_by_round(rounds),
         _ratio(document),
-        _verdicts(tables["verdicts"]),
+        verdicts_by_round(tables["verdicts"].records()),
     ]
     if "detection" in tables:
         charts.append(_detection(tables["detection"]))
-    return {chart.name: chart for chart in charts if chart is not None}
+    return {one.name: one for one in charts if one is not None and _shows(one)}
+
+
+def _shows(chart: Chart) -> bool:
+    """Whether there is anything to draw, or an accuracy that was not recorded to tell of."""
+    return chart.kind in ("bars", "ranges") or any(
+        value is not None for series in chart.series for value in series.values
+    )
 
 
 def _accuracy(document: Document, table: Table) -> Chart | None:
@@ -83,34 +55,11 @@ def _accuracy(document: Document, table: Table) -> Chart | None:
         f"on the rows of {len(records)} hospitals: {of_train}{tested} test rows.",
         tuple(one["hospital"] for one in records),
         (
-            Series("Train", _percent([one["train_accuracy"] for one in records]), AMBER),
-            Series("Test", _percent([one["test_accuracy"] for one in records]), BLUE),
+            Series("Train", in_percent([one["train_accuracy"] for one in records]), AMBER),
+            Series("Test", in_percent([one["test_accuracy"] for one in records]), BLUE),
         ),
         "%",
         "hospital",
-        table.name,
-    )
-
-
-def _rounds(document: Document, table: Table) -> Chart | None:
-    records = table.records()
-    if not records:
-        return None
-    results = document["results"]
-    rows = results["pooled"]["test"]["rows"] if results else 0
-    return Chart(
-        "rounds",
-        "lines",
-        "Accuracy by round",
-        "Share of right answers of each round’s model, in percent, over all hospitals’ rows "
-        f"({rows} test rows) and {len(records)} rounds.",
-        tuple(str(one["round"]) for one in records),
-        (
-            Series("Train", _percent([one["train_accuracy"] for one in records]), AMBER),
-            Series("Test", _percent([one["accuracy"] for one in records]), BLUE),
-        ),
-        "%",
-        "round",
         table.name,
     )
 
@@ -134,32 +83,6 @@ def _ratio(document: Document) -> Chart | None:
     )
 
 
-def _verdicts(table: Table) -> Chart | None:
-    records = table.records()
-    if not records:
-        return None
-    submitted = sum(one[verdict] for one in records for verdict in VERDICTS)
-    return Chart(
-        "verdicts",
-        "stacked",
-        "Status by round",
-        f"How many updates of each of {len(records)} rounds were accepted, rejected and refused; "
-        f"{submitted} updates in all.",
-        tuple(str(one["round"]) for one in records),
-        tuple(
-            Series(
-                verdict.capitalize(),
-                tuple(float(one[verdict]) for one in records),
-                _VERDICT_COLOURS[verdict],
-            )
-            for verdict in VERDICTS
-        ),
-        "updates",
-        "round",
-        table.name,
-    )
-
-
 def _detection(table: Table) -> Chart | None:
     records = [one for one in table.records() if one["of"]]
     if not records:
@@ -174,10 +97,10 @@ def _detection(table: Table) -> Chart | None:
         (
             Series(
                 "Kept out",
-                _percent([one["share"] for one in records]),
+                in_percent([one["share"] for one in records]),
                 BLUE,
-                _percent([one["low"] for one in records]),
-                _percent([one["high"] for one in records]),
+                in_percent([one["low"] for one in records]),
+                in_percent([one["high"] for one in records]),
             ),
         ),
         "%",
@@ -188,7 +111,3 @@ def _detection(table: Table) -> Chart | None:
 
 def _whose(what: str) -> str:
     return what.split(" kept out", maxsplit=1)[0].lower()
-
-
-def _percent(shares: Sequence[float | None]) -> tuple[float | None, ...]:
-    return tuple(None if share is None else round(PERCENT * share, 2) for share in shares)

@@ -10,7 +10,7 @@ from typing import Any
 from app.database import Database
 from app.errors import RequestError
 from app.models import TrainingRow
-from app.services.charts import PERCENT, Chart, Series
+from app.services.chart import PERCENT, Chart, Series
 from app.services.results import training_document
 from app.services.tables import Column, Kind, Table
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from app.services.charts import Chart, Series
+from app.services.chart import Chart, Series
 
 TYPES: Mapping[str, str] = {"svg": "image/svg+xml", "png": "image/png"}
 DOTS_PER_INCH = 200
@@ -114,6 +114,35 @@ def _lines(panel: Axes, chart: Chart) -> None:
     _labelled(panel, chart)
 
 
+def _dots(panel: Axes, chart: Chart) -> None:
+    """Hospitals of a round side by side: each figure, and as a dash what it is held against."""
+    kinds = {
+        "accepted": ("Accepted", "o", 3),
+        "rejected": ("Rejected", "x", 4),
+        "": ("Without a verdict", "s", 2),
+    }
+    places: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+    bounds: list[tuple[float, float]] = []
+    width = 0.7 / max(1, len(chart.series))
+    for number, series in enumerate(chart.series):
+        offset = (number - (len(chart.series) - 1) / 2) * width
+        figures = zip(series.values, series.against, series.said, strict=True)
+        for place, (value, against, said) in enumerate(figures):
+            if value is not None:
+                places[said if said in kinds else ""].append((place + offset, value))
+            if against is not None:
+                bounds.append((place + offset, against))
+    for name, (label, mark, colour) in kinds.items():
+        if places[name]:
+            across, up = zip(*places[name], strict=True)
+            panel.scatter(across, up, s=22, c=_COLOURS[colour], marker=mark, label=label)
+    if bounds:
+        across, up = zip(*bounds, strict=True)
+        panel.scatter(across, up, s=70, c=_COLOURS[1], marker="_", label="Threshold")
+    _labelled(panel, chart)
+    panel.set_ylim(0, 1.03)
+
+
 def _ring(panel: Axes, chart: Chart) -> None:
     values = _heights(chart.series[0])
     total = values.sum()
@@ -194,6 +223,7 @@ _DRAW: Mapping[str, Callable[[Axes, Chart], None]] = {
     "bars": _bars,
     "stacked": _stacked,
     "lines": _lines,
+    "dots": _dots,
     "ring": _ring,
     "ranges": _ranges,
 }

@@ -12,10 +12,12 @@ from app.database import Database
 from app.errors import RequestError
 from app.models import AttemptRow, EvaluationRow, JobRow, PartyProgressRow, TrainingRow
 from app.models.base import now
-from app.services.federation import HOSPITAL
+from app.services.federation import HOSPITAL, NODE
 from app.services.jobs import OPEN as OPEN_JOBS
 from app.services.jobs import PAUSED, QUEUED, RUNNING, STOPPED, is_silent
+from app.services.metrics import round_figures
 from app.services.notices import SILENT, job_notice, training_notice
+from app.services.party_errors import party_errors
 from app.services.requests import TrainingRequest
 from app.services.round_names import STATISTICS, in_order, is_update, round_title
 from app.services.round_view import (
@@ -32,6 +34,7 @@ from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
 from fl.federated_training import STOPPED as STOPPED_REASON
+from fl.plan import Plan
 from fl.round import STEPS
 
 REFUSED = "refused"
@@ -39,7 +42,10 @@ _ENDED = ("finished", "failed", "stopped", REFUSED)
 
 
 def training_view(
-    database: Database, training_id: str, clock: Callable[[], datetime] = now
+    database: Database,
+    training_id: str,
+    clock: Callable[[], datetime] = now,
+    figures: bool = False,
 ) -> View:
     """Where a training is. Raises RequestError when there is none such.
 
@@ -73,15 +79,18 @@ def training_view(
     parties
         Each hospital, then each node: name, role, round, title, step, state (waiting, working,
         done, failed), text, since.
+    errors
+        What parties failed at, the newest first (see `party_errors.party_errors`).
     statistics, donation, rounds, failed
         The finalised round 0 and donation, or None; the finalised rounds from 1 on, in order (see
-        `round_view.round_view`); the failed attempts (see `round_view.failed_attempt`).
+        `round_view.round_view`; with `figures`, which costs more, also what
+        `metrics.round_figures` has); the failed attempts (see `round_view.failed_attempt`).
     poisoning, flagged
         What the reviews kept out over all rounds (see `round_view.poisoning`), or None; donors
         whose slices were set aside, each with the rounds.
     """
     with database.transaction() as session:
-        row = session.scalars(whole_training(training_id)).one_or_none()
+        row = session.scalars(whole_training(training_id, counts=figures)).one_or_none()
         if row is None:
             raise RequestError("There is no such training in this installation.")
         job = session.scalars(select(JobRow).filter_by(training_id=training_id)).first()
@@ -90,7 +99,11 @@ def training_view(
             .filter_by(training_id=training_id)
             .order_by(PartyProgressRow.id)
         ).all()
-        return _training(row, job, parties, clock(), awaited(session, training_id))
+        waits = awaited(session, training_id)
+        view = _training(row, job, parties, clock(), waits)
+        if figures:
+            _add_figures(view["rounds"], row)
+        return view
 
 
 def job_view(database: Database, job_id: int, clock: Callable[[], datetime] = now) -> View:
@@ -192,6 +205,7 @@ def _training(
         "statistics": _find_round(finalised, STATISTICS),
         "donation": _find_round(finalised, DONATION),
         "rounds": rounds,
+        "errors": party_errors(attempts, _roles(plan), state in _ENDED),
         "failed": [failed_attempt(a) for a in attempts if a.state not in (FINALISED, OPEN)],
         "poisoning": poisoning(rounds),
         "reviews": measure is not None,
@@ -200,6 +214,19 @@ def _training(
         "flagged": _flagged(rounds),
         **_simulation(row, rounds),
     }
+
+
+def _add_figures(rounds: Sequence[View], row: TrainingRow) -> None:
+    made = {(one.round, one.number): one.evaluations for one in row.attempts}
+    for one in rounds:
+        one.update(round_figures(made[one["round"], one["attempt"]]))
+
+
+def _roles(plan: Plan | None) -> dict[str, str]:
+    if plan is None:
+        return {}
+    hospitals = {one.name: HOSPITAL for one in plan.hospitals}
+    return hospitals | {one.name: NODE for one in plan.nodes}
 
 
 def _heartbeat(job: JobRow | None, moment: datetime) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.models import EvaluationRow
 from fl.errors import TrainingError
-from fl.evaluation import area_under_curve
+from fl.evaluation import area_under_curve, log_loss
 from fl.training import accuracy, balanced_accuracy
 
 Figures = dict[str, Any]
@@ -23,7 +23,7 @@ def hospital_figures(row: EvaluationRow) -> Figures:
     """A hospital's own figures.
 
     Keys: name; test and train, each with rows, accuracy, balanced_accuracy and confusion (truth by
-    prediction), the test with auc as well; train is None where it was not reported.
+    prediction), the test with auc and loss as well; train is None where it was not reported.
     """
     return {
         "name": row.hospital,
@@ -48,18 +48,27 @@ def pooled_figures(rows: Sequence[EvaluationRow]) -> Figures | None:
 
 
 def round_figures(rows: Sequence[EvaluationRow]) -> Figures:
-    """What a round's line shows: train_accuracy, balanced_accuracy and auc over all hospitals."""
+    """What a round's line shows over all hospitals.
+
+    Keys: train_accuracy; balanced_accuracy, auc and loss (mean cross-entropy, in nats, of scores
+    counted in bins), of the test rows; test_rows, how many these are, None without a report.
+    """
     pooled = pooled_figures(rows) or {"train": None, "test": {}}
     return {
         "train_accuracy": (pooled["train"] or {}).get("accuracy"),
         "balanced_accuracy": pooled["test"].get("balanced_accuracy"),
         "auc": pooled["test"].get("auc"),
+        "loss": pooled["test"].get("loss"),
+        "test_rows": pooled["test"].get("rows"),
     }
 
 
 def _tested(confusion: Any, scores: Any) -> Figures | None:
     found = _part(confusion)
-    return found and found | {"auc": area_under_curve(scores) if scores else None}
+    return found and found | {
+        "auc": area_under_curve(scores) if scores else None,
+        "loss": log_loss(scores) if scores else None,
+    }
 
 
 def _part(confusion: Any) -> Figures | None:

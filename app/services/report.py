@@ -79,10 +79,10 @@ def _parts(database: Database, document: Document, heading: str) -> Iterator[Any
     yield Paragraph("What was asked", SECTION)
     yield facts_part(plan_facts(database, document, truth=False))
     yield from table_part(tables["accuracy"])
-    for name in ("accuracy", "rounds"):
+    for name in ("accuracy", "rounds", "loss"):
         yield from _figure(charts, name, document)
     yield from table_part(tables["rounds"])
-    for name in ("ratio", "verdicts"):
+    for name in ("ratio", "verdicts", "statistic"):
         yield from _figure(charts, name, document)
     for name in ("verdicts", "submissions", "confusion"):
         yield from table_part(tables[name].without(*ONLY_IN_FILES))

@@ -138,6 +138,7 @@ def _result(view: View) -> dict[str, Any]:
         "train_accuracy": _rounded(view["train_accuracy"]),
         "balanced_accuracy": _rounded(view["balanced_accuracy"]),
         "auc": _rounded(view["auc"]),
+        "loss": _rounded(view["loss"]),
         "model_sha256": view["result_sha256"],
         "kept": view["kept"],
         "reason": view["reason"],

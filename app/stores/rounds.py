@@ -23,7 +23,7 @@ from app.models import (
     SubmissionRow,
     VoteRow,
 )
-from app.models.base import now
+from app.models.base import NAME, now
 from contracts.records import AttemptKey
 from fl.errors import ConflictError
 from fl.evaluation import Counts, Evaluation
@@ -178,13 +178,16 @@ class Rounds:
                     )
                 )
 
-    def keep_fault(self, key: AttemptKey, party: str, step: str, reason: str) -> None:
+    def keep_fault(
+        self, key: AttemptKey, party: str, step: str, reason: str, kind: str = ""
+    ) -> None:
         """Name a party that did not do its part; the same again is harmless."""
         with self._database.transaction() as session:
             attempt = _get_attempt(session, key)
             known = {(fault.party, fault.step, fault.reason) for fault in attempt.faults}
             if (party, step, reason) not in known:
                 row = FaultRow(attempt_id=attempt.id, party=party, step=step, reason=reason)
+                row.kind = kind[:NAME]
                 session.add(row)
 
     def faults(self, key: AttemptKey) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-/* A training's page: charts from the figures that each answer carries, announcements, what changes after a round. */
+/* A training's page: charts from the figures beneath them, announcements, what changes after a round. */
 "use strict";
 
 (() => {
@@ -6,42 +6,20 @@
   let shown = null;
   let announced = null;
 
-  function make(id, datasets, unit, scale, type = "line", across = {}) {
-    const digits = type === "line" ? 1 : 0;
-    const { axis } = window.Charts;
-    const made = window.Charts.make(document.getElementById(id), type, datasets, {
-      interaction: { mode: "index", intersect: false },
-      plugins: {
-        legend: { display: datasets.length > 1, position: "bottom", labels: { usePointStyle: true, boxHeight: 7, padding: 16 } },
-        tooltip: { callbacks: {
-          title: (items) => `Round ${items[0].label}`,
-          label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(digits)} ${unit}`,
-        } },
-      },
-      scales: { x: axis("round", across), y: axis(unit, scale) },
-    });
-    if (made) charts[id] = made;
+  /* The chart's canvas, and the element that carries its figures. */
+  const holders = () => [...document.querySelectorAll("[data-chart]")].map((holder) => [holder, JSON.parse(holder.dataset.chart)]);
+
+  function drawAll() {
+    for (const [, chart] of holders()) {
+      const drawn = window.Charts.draw(document.getElementById(`chart-${chart.name}`), chart);
+      if (drawn) charts[chart.name] = drawn;
+    }
+    window.Charts.paintAll();
+    showAll();
   }
 
-  function fill(id, rounds, keys, factor) {
-    const chart = charts[id];
-    if (!chart) return;
-    chart.data.labels = rounds.map((round) => round.round);
-    keys.forEach((key, at) => {
-      chart.data.datasets[at].data = rounds.map((round) => (round[key] === null ? null : round[key] * factor));
-    });
-    chart.update();
-  }
-
-  function fillVerdicts(rounds) {
-    const chart = charts["poisoning-chart"];
-    if (!chart) return;
-    const reviewed = rounds.filter((round) => round.reviewed);
-    chart.data.labels = reviewed.map((round) => round.round);
-    ["accepted", "rejected", "refused"].forEach((verdict, at) => {
-      chart.data.datasets[at].data = reviewed.map((round) => round.counts[verdict]);
-    });
-    chart.update();
+  function showAll() {
+    for (const [, chart] of holders()) charts[chart.name]?.show(chart);
   }
 
   function announce(text) {
@@ -55,12 +33,9 @@
     if (!now) return;
     if (first) announced = now.dataset.announce;
     announce(now.dataset.announce);
-    if (!now.dataset.rounds || now.dataset.finalised + now.dataset.over === shown) return;
+    if (now.dataset.finalised === undefined) return; // A page without rounds.
+    if (now.dataset.finalised + now.dataset.over === shown) return;
     shown = now.dataset.finalised + now.dataset.over;
-    const rounds = JSON.parse(now.dataset.rounds);
-    fill("accuracy-chart", rounds, ["accuracy"], 100);
-    fill("latency-chart", rounds, ["encryption_ms", "transaction_ms"], 1);
-    fillVerdicts(rounds);
     if (!first) window.htmx.trigger("#rounds", "refresh");
     if (!first && now.dataset.over === "yes") {
       for (const element of document.querySelectorAll("[data-while-running]")) element.remove();
@@ -72,28 +47,11 @@
     if (message && message.hidden !== answered) message.hidden = answered;
   }
 
-  function drawAll() {
-    const { bar, line, ONE_WAY, BOTH_WAYS } = window.Charts;
-    make("accuracy-chart", [line("Right answers", "--chart-1", [], "circle")], "%", { suggestedMin: 50, suggestedMax: 100 });
-    make(
-      "latency-chart",
-      [line("Encryption, all hospitals", "--chart-2", [6, 4], "triangle"), line("Transaction, mean", "--chart-1", [], "circle")],
-      "ms",
-      { beginAtZero: true },
-    );
-    make(
-      "poisoning-chart",
-      [
-        bar("Accepted", "--chart-3", []),
-        bar("Rejected", "--chart-4", ONE_WAY),
-        bar("Refused", "--chart-2", BOTH_WAYS),
-      ],
-      "updates",
-      { beginAtZero: true, stacked: true, ticks: { precision: 0 } },
-      "bar",
-      { stacked: true },
-    );
-    window.Charts.paintAll();
+  /* A table that somebody opened stays open when its figures change. */
+  function keepOpen(event) {
+    const before = event.detail.target.querySelector("details");
+    const after = event.detail.fragment.querySelector("details");
+    if (before && after) after.open = before.open;
   }
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -103,7 +61,9 @@
   document.addEventListener("htmx:sendError", () => noteAnswer(false));
   document.addEventListener("htmx:responseError", () => noteAnswer(false));
   document.addEventListener("htmx:afterOnLoad", () => noteAnswer(true));
+  document.addEventListener("htmx:oobBeforeSwap", keepOpen);
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "live") follow(false);
+    if (event.detail.target.id === "rounds") showAll();
   });
 })();

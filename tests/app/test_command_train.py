@@ -52,6 +52,7 @@ ROUND = {
     "train_accuracy": float,
     "balanced_accuracy": float,
     "auc": float,
+    "loss": float,
     "model_sha256": SHA256,
     "kept": bool,
     "reason": str,
@@ -61,7 +62,7 @@ ROUND = {
     **COSTS,
 }
 JUDGED = {"rows": int, "accuracy": float, "balanced_accuracy": float, "confusion": [[int]]}
-PARTS = {"train": JUDGED, "test": JUDGED | {"auc": (float, None)}}
+PARTS = {"train": JUDGED, "test": JUDGED | {"auc": (float, None), "loss": (float, None)}}
 DOCUMENT = {
     "task": str,
     "seed": int,

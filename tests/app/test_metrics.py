@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 
 from app.models import EvaluationRow
@@ -42,11 +44,16 @@ def test_pooled_figures_are_of_all_rows_and_no_mean_of_hospitals() -> None:
     assert found["test"]["balanced_accuracy"] == pytest.approx((10 / 10 + 2 / 5) / 2)
     # Class 0 by bin: 6, 4, 0; class 1: 1, 1, 3. (1 * 3 + 1 * (6 + 2) + 3 * 10) / 50.
     assert found["test"]["auc"] == pytest.approx(41 / 50)
+    # Of three bins the middles are 1/6, 1/2 and 5/6; nine rows count with 5/6 of their class.
+    right, even, wrong = log(5 / 6), log(1 / 2), log(1 / 6)
+    assert found["test"]["loss"] == pytest.approx(-(9 * right + 5 * even + wrong) / 15)
     assert found["train"]["accuracy"] == pytest.approx(27 / 30)
     assert round_figures([NORTH, SOUTH]) == {
         "train_accuracy": found["train"]["accuracy"],
         "balanced_accuracy": found["test"]["balanced_accuracy"],
         "auc": found["test"]["auc"],
+        "loss": found["test"]["loss"],
+        "test_rows": 15,
     }
 
 
@@ -55,7 +62,7 @@ def test_what_one_hospital_did_not_report_has_no_pooled_figure() -> None:
     assert hospital_figures(old)["train"] is None
     found = pooled_figures([NORTH, old])
     assert found is not None
-    assert (found["train"], found["test"]["auc"]) == (None, None)
+    assert (found["train"], found["test"]["auc"], found["test"]["loss"]) == (None, None, None)
     assert found["test"]["accuracy"] == pytest.approx(5 / 7)
 
 

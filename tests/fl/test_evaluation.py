@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss as entropy_loss
 from sklearn.metrics import roc_auc_score
 
 from fl.errors import MessageError
@@ -12,6 +13,7 @@ from fl.evaluation import (
     Evaluation,
     area_under_curve,
     evaluation_of,
+    log_loss,
     read_evaluation,
     score_counts,
 )
@@ -60,6 +62,22 @@ def test_area_from_bins_is_that_of_the_binned_scores_and_near_that_of_the_scores
     assert area == pytest.approx(roc_auc_score(labels, binned))
     tied = (counts[0] * counts[1]).sum() / (counts[0].sum() * counts[1].sum())
     assert abs(area - roc_auc_score(labels, scores)) <= tied / 2
+
+
+def test_loss_from_bins_is_that_of_their_middles_and_near_that_of_the_scores() -> None:
+    generator = np.random.default_rng(5)
+    labels = generator.integers(0, 2, 400)
+    scores = np.clip(generator.normal(0.4 + 0.2 * labels, 0.15), 0.05, 0.95)
+    middles = (np.minimum((scores * BINS).astype(int), BINS - 1) + 0.5) / BINS
+    loss = log_loss(score_counts(scores, labels).tolist())
+    assert loss == pytest.approx(entropy_loss(labels, middles))
+    assert loss == pytest.approx(entropy_loss(labels, scores), abs=0.01)
+
+
+def test_no_rows_have_no_loss_and_those_of_one_class_do() -> None:
+    assert log_loss((spread(), spread())) is None
+    assert log_loss((spread(b0=3), spread(b49=1))) == pytest.approx(-np.log(0.99))
+    assert log_loss((spread(b49=2), spread())) == pytest.approx(-np.log(0.01))
 
 
 def test_scores_fall_into_bins_with_their_lower_edge() -> None:

@@ -24,7 +24,7 @@ from tests.app.web.conftest import Site
 from tests.app.web.test_training_pages import row, section, text
 
 TABLES = ("accuracy", "confusion", "rounds", "submissions", "verdicts", "truth", "detection")
-FIGURES = ("accuracy", "rounds", "ratio", "verdicts", "detection")
+FIGURES = ("accuracy", "rounds", "loss", "statistic", "ratio", "verdicts", "detection")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -49,6 +50,55 @@ def row(page: str, hospital: str) -> str:
     return text(rows[0])
 
 
+def charts(page: str) -> dict[str, Any]:
+    """What the page's charts are drawn from, by name."""
+    found = [json.loads(unescape(one)) for one in re.findall(r"data-chart='([^']+)'", page)]
+    return {one["name"]: one for one in found}
+
+
+def table_of(page: str, name: str) -> list[list[str]]:
+    """The table beneath a chart, without its head."""
+    beneath = page.split(f'id="figures-{name}"')[1].split("</details>", maxsplit=1)[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", beneath.split("<tbody>")[1], re.DOTALL)
+    return [[text(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", one)] for one in rows]
+
+
+def test_charts_stand_above_tables_with_the_same_figures(
+    alice: Browser, attacked: Recorded
+) -> None:
+    address = f"/admin/trainings/{attacked.identifier}"
+    page = alice.get(address).text
+    drawn = charts(page)
+    assert set(drawn) == {"rounds", "loss", "statistic", "verdicts", "latency", "bytes"}
+    for name in drawn.keys() - {"verdicts", "statistic"}:
+        columns = [drawn[name]["labels"], *(one["values"] for one in drawn[name]["series"])]
+        digits = drawn[name]["digits"]
+        assert table_of(page, name) == [
+            [label, *("–" if value is None else f"{value:.{digits}f}" for value in values)]
+            for label, *values in zip(*columns, strict=True)
+        ]
+        assert f'href="{address}/rounds/1"' in page.split(f'id="figures-{name}"')[1]
+    # 80 of 100 rows with a score in the bin of their class, whose middle is 0.99; 20 with 0.01.
+    assert drawn["loss"]["series"][0]["values"] == [pytest.approx(0.9291, abs=1e-4)] * 2
+    assert "400 test rows) and 2 rounds" in drawn["loss"]["caption"]
+
+
+def test_each_statistic_stands_beside_the_threshold_it_was_held_to(
+    alice: Browser, attacked: Recorded
+) -> None:
+    page = alice.get(f"/admin/trainings/{attacked.identifier}").text
+    chart = charts(page)["statistic"]
+    hungary = next(one for one in chart["series"] if one["name"] == "Hungary")
+    assert hungary["values"] == [0.45, 0.45]
+    assert hungary["against"] == [0.675, 0.675]
+    assert hungary["said"] == ["rejected", "rejected"]
+    rows = table_of(page, "statistic")
+    assert ["1", "Hungary", "0.450", "0.675", "Rejected"] in rows
+    assert ["2", "Switzerland", "– not opened", "– not opened", "Refused"] in rows
+    assert len(rows) == 8
+    assert "7 statistics were opened of 8 updates in 2 rounds" in chart["caption"]
+
+
 def test_each_verdict_stands_with_figures_reason_votes_and_transaction(
     alice: Browser, attacked: Recorded
 ) -> None:
@@ -80,12 +130,8 @@ def test_poisoning_ratio_is_told_in_words_and_in_a_table(
     assert "Poisoning ratio 37.5 % : of 8 updates in 2 rounds, 2 were rejected" in told
     assert "1 3 1 0 25.0 %" in told
     assert "2 2 1 1 50.0 %" in told
-    figures = re.search(r"data-rounds='([^']+)'", page)
-    assert figures
-    assert [one["counts"] for one in json.loads(unescape(figures[1]))] == [
-        {"accepted": 3, "rejected": 1, "refused": 0},
-        {"accepted": 2, "rejected": 1, "refused": 1},
-    ]
+    drawn = {one["name"]: one["values"] for one in charts(page)["verdicts"]["series"]}
+    assert drawn == {"Accepted": [3, 2], "Rejected": [1, 1], "Refused": [0, 1]}
 
 
 def test_donated_rows_say_whose_and_what_is_odd(alice: Browser, attacked: Recorded) -> None:
@@ -158,6 +204,9 @@ def test_parts_that_change_carry_the_same(alice: Browser, attacked: Recorded) ->
     assert 'id="poisoning" data-hx-swap-oob="true"' in rounds
     assert "verdicts-title" in rounds
     assert "truth-title" in rounds
+    assert charts(rounds) == charts(alice.get(address).text)
+    for name in ("rounds", "loss", "statistic", "latency", "bytes"):
+        assert re.search(f'id="figures-{name}"[^>]* data-hx-swap-oob="true"', rounds)
 
 
 def test_a_round_s_page_has_what_was_opened(alice: Browser, attacked: Recorded) -> None:

@@ -208,6 +208,16 @@ class Federation:
                 named.setdefault(fault.party, []).append((fault.step, fault.reason))
         return named
 
+    def kinds(self, key: AttemptKey) -> dict[str, list[str]]:
+        """The kinds of error of who was named in an attempt, "" where no error tells of it."""
+        named: dict[str, list[str]] = {}
+        with self.database.transaction() as session:
+            query = select(AttemptRow).filter_by(round=key.round, number=key.attempt)
+            for fault in session.scalars(query).one().faults:
+                assert fault.at is not None
+                named.setdefault(fault.party, []).append(fault.kind)
+        return named
+
     def steps(self, key: AttemptKey) -> list[StepRow]:
         """The finished steps of an attempt with their costs, in order."""
         with self.database.transaction() as session:

@@ -283,9 +283,9 @@ def test_what_is_not_in_range_never_leaves_an_honest_hospital(
     federate: Federate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases = [
-        (put(np.nan), "expected finite values, got 1 NaN or infinite"),
-        (put(-np.inf), "expected finite values, got 1 NaN or infinite"),
-        (diverge, "expected a finite update; got norm nan and loss nan"),
+        (put(np.nan), "RangeError", "expected finite values, got 1 NaN or infinite"),
+        (put(-np.inf), "RangeError", "expected finite values, got 1 NaN or infinite"),
+        (diverge, "NonFiniteError", "expected a finite update; got norm nan and loss nan"),
     ]
 
     def train_badly(ask: Ask, key: AttemptKey, message: bytes) -> bytes:
@@ -297,10 +297,11 @@ def test_what_is_not_in_range_never_leaves_an_honest_hospital(
     recorder = Recorder(federation.engine())
     places: dict[Place, Fault] = {(n, CULPRIT, "train"): train_badly for n in range(1, 4)}
     assert federation.run(Saboteur(recorder, places)).finished
-    for number, (_, reason) in enumerate(cases, start=1):
+    for number, (_, kind, reason) in enumerate(cases, start=1):
         key = attempt_key(number)
         federation.check_round(number, CULPRIT, out=(CULPRIT,))
         assert federation.faults(key)[CULPRIT] == [("train", reason)]
+        assert federation.kinds(key)[CULPRIT] == [kind]
         assert federation.parties[CULPRIT].store.get(f"{attempt_place(key)}/update") is None
         assert federation.ledger.attempt(key).submitted == 3
     shared = {p.key.round for p in recorder.passed if (p.party, p.question) == (CULPRIT, "share")}
