@@ -109,6 +109,7 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         share=args.share,
         stop_accuracy=args.stop_accuracy,
         patience=args.patience,
+        joining=args.joining,
     )
 
 

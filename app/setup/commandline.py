@@ -386,6 +386,13 @@ def _add_federation_options(group: argparse._ArgumentGroup) -> None:
         metavar="A",
         help="skew of the dirichlet partition; smaller is more uneven",
     )
+    group.add_argument(
+        "--joining",
+        type=option_values.joining,
+        metavar="NAMES|none",
+        help="imported hospitals that take part beside those that diabetes is dealt to, separated "
+        "by commas (default: all)",
+    )
 
 
 def _add_training_options(group: argparse._ArgumentGroup) -> None:
@@ -482,6 +489,8 @@ def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) ->
             train.error(
                 f"--partition and --alpha are for diabetes; {args.task} has its own hospitals"
             )
+        if args.joining is not None:
+            train.error(f"--joining is for diabetes; {args.task} takes names: --hospitals")
         if isinstance(args.hospitals, int):
             train.error(f"argument --hospitals: {args.task} takes names, got {args.hospitals}")
     elif isinstance(args.hospitals, int) and not least <= args.hospitals <= most:

@@ -94,6 +94,11 @@ def attackers(text: str) -> int | tuple[str, ...]:
     return whole(1, 1000)(text) if text.strip().lstrip("+-").isdecimal() else _names(text)
 
 
+def joining(text: str) -> tuple[str, ...]:
+    """Names of imported hospitals between commas, or `none`."""
+    return () if text == "none" else _names(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names) or len(set(names)) != len(names):
