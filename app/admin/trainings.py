@@ -10,7 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from app.admin.live_part import LivePart, has_turned, is_resting, live_part
-from app.admin.training_form import TrainingForm, training_form, values_of
+from app.admin.training_form import ATTACK_ROWS, TrainingForm, training_form, values_of
 from app.errors import RequestError
 from app.services.again import request_again
 from app.services.cost import Cost, estimate
@@ -70,6 +70,7 @@ def new(task: str) -> Answer:
             task=chosen,
             tasks=tasks,
             attacks=ATTACKS.values(),
+            attack_rows=ATTACK_ROWS,
             like=like,
             cost=None if wrong else _cost(form),
             asked=right,

@@ -247,7 +247,7 @@ def test_results_page_has_the_truth_and_its_intervals(shown: Shown, document: Do
     assert shown.rows(shown.results, "#table-truth table") == [
         [
             name,
-            "Yes" if name in attackers else "No",
+            *(("Yes", "label-flip") if name in attackers else ("No", "–")),
             *(str(verdicts[verdict]) for verdict in VERDICTS),
         ]
         for name, verdicts in said.items()
@@ -319,6 +319,7 @@ def expected_tables(document: Document) -> dict[str, Rows]:
         ],
         "truth": [
             {"hospital": name, "attacker": name in attackers}
+            | {"attack": "label-flip" if name in attackers else None}
             | {verdict: verdicts[verdict] for verdict in VERDICTS}
             for name, verdicts in said_of(document).items()
         ],
