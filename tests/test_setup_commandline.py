@@ -92,6 +92,10 @@ def test_every_option_of_train_arrives() -> None:
     args = commandline.parse(line.split())
     assert (args.task, args.hospitals, args.partition) == ("diabetes", 8, "dirichlet")
     assert (args.alpha, args.rounds, args.local_epochs) == (0.5, 3, 2)
+    assert args.joining is None
+    joined = commandline.parse(["train", "--task", "diabetes", "--joining", "Bern,Basel"])
+    assert joined.joining == ("Bern", "Basel")
+    assert commandline.parse(["train", "--task", "diabetes", "--joining", "none"]).joining == ()
     assert (args.learning_rate, args.seed, args.json) == (0.01, 11, True)
 
 
@@ -128,6 +132,7 @@ def test_hospitals_are_named_between_commas() -> None:
         ("train --hospitals a,b,c,a", "different names between commas"),
         ("train --alpha 1", "--partition and --alpha are for diabetes"),
         ("train --task diabetes --partition iid --alpha 1", "iid splits evenly"),
+        ("train --joining Bern", "--joining is for diabetes; heart takes names: --hospitals"),
         ("train --task diabetes --alpha 0", "--alpha: expected a number above 0"),
         ("train --round 1", "unrecognized arguments: --round"),
         ("policy --faults 1", "expected --task"),

@@ -12,6 +12,7 @@ from wtforms.validators import ValidationError
 from app.admin.fields import MOST as MOST_SEED
 from app.admin.fields import real, whole
 from app.services.requests import DEFAULT_SEED, TrainingRequest
+from app.services.simulation import FEWEST_HONEST
 from fl.attacks import ATTACKS
 from fl.datasets import SplitRule, Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
@@ -44,12 +45,20 @@ class TrainingForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         for name in ("hospitals", "joining"):
             if isinstance(given.get(name), list):
                 given[name] = tuple(given[name])
-        if not given["attack"]:
-            given["attack"] = given["attackers"] = None
+        given |= self._attacks()
         for name in _PERCENT:
             if given[name] is not None:
                 given[name] = round(given[name] / 100, 6)
         return TrainingRequest(task=self.task.name, **given)
+
+    def _attacks(self) -> dict[str, Any]:
+        """What the rows of attacks ask for; several are kept with their numbers."""
+        rows = [(self[kind].data, self[number].data or 1) for kind, number in ATTACK_ROWS]
+        chosen = [row for row in rows if row[0]]
+        if len(chosen) > 1:
+            return {"attack": None, "attackers": None, "attacks": tuple(chosen)}
+        attack, attackers = chosen[0] if chosen else (None, None)
+        return {"attack": attack, "attackers": attackers}
 
 
 def values_of(request: TrainingRequest) -> dict[str, Any]:
@@ -58,6 +67,8 @@ def values_of(request: TrainingRequest) -> dict[str, Any]:
     Of attackers only the number is kept: which they are is drawn by the seed.
     """
     values = {name: getattr(request, name) for name in _REQUESTED}
+    for row, (attack, number) in zip(ATTACK_ROWS, request.attacks or (), strict=False):
+        values |= dict(zip(row, (attack, number), strict=True))
     if isinstance(values["attackers"], tuple):
         values["attackers"] = len(values["attackers"])
     for name in _PERCENT:
@@ -76,6 +87,13 @@ _REQUESTED = {
     "share", "stop_accuracy", "patience", "review", "fraction", "donated_rows", "attack",
     "attackers", "joining",
 }  # fmt: skip
+# The fields of each kind of attack and of its number.
+ATTACK_ROWS = (
+    ("attack", "attackers"),
+    ("attack_2", "attackers_2"),
+    ("attack_3", "attackers_3"),
+    ("attack_4", "attackers_4"),
+)
 # What the form asks for in percent is a share everywhere else.
 _PERCENT = ("share", "stop_accuracy")
 
@@ -241,7 +259,13 @@ def _review(reviewable: bool, fraction: str) -> dict[str, Any]:
 def _attack() -> dict[str, Any]:
     none = SelectChoice("", "None: every hospital follows the protocol")
     listed = [SelectChoice(attack.name, attack.title) for attack in ATTACKS.values()]
-    return {
+    more: dict[str, Any] = {}
+    for place, (kind, number) in enumerate(ATTACK_ROWS[1:], start=2):
+        choices = [SelectChoice("", "None"), *listed]
+        checks = [_only_once, _leaves_honest]
+        more[kind] = SelectField(f"Attack {place}", checks, choices=choices, default="")
+        more[number] = whole(f"Number of attackers {place}", 1, MOST, None, "Empty: one.")
+    return more | {
         "attack": SelectField("Attack", choices=[none, *listed], default=""),
         "attackers": whole(
             "Number of attackers",
@@ -254,8 +278,34 @@ def _attack() -> dict[str, Any]:
     }
 
 
-def _fewer_than_hospitals(form: FlaskForm, field: IntegerField) -> None:
+def _only_once(form: FlaskForm, field: SelectField) -> None:
+    before = [form[kind].data for kind, _ in ATTACK_ROWS if kind < field.name]
+    if field.data and field.data in before:
+        raise ValidationError("This attack is chosen above: give its number there.")
+
+
+def _leaves_honest(form: FlaskForm, field: SelectField) -> None:
+    """Said once, at the last of several attacks."""
+    chosen = {kind: number for kind, number in ATTACK_ROWS if form[kind].data}
+    if len(chosen) < 2 or field.name != list(chosen)[-1]:
+        return
+    most = max(_hospitals_of(form) - FEWEST_HONEST, 0)
+    together = sum(form[number].data or 1 for number in chosen.values())
+    if together > most:
+        raise ValidationError(
+            f"Attacks of several kinds must leave {FEWEST_HONEST} hospitals honest: at most {most} "
+            f"attackers together, not {together}."
+        )
+
+
+def _hospitals_of(form: FlaskForm) -> int:
+    """How many hospitals take part, as far as the form tells."""
     hospitals = form["hospitals"].data
-    most = hospitals if isinstance(hospitals, int) else len(hospitals or ())
+    number = hospitals if isinstance(hospitals, int) else len(hospitals or ())
+    return number + len(form["joining"].data or ()) if "joining" in form else number
+
+
+def _fewer_than_hospitals(form: FlaskForm, field: IntegerField) -> None:
+    most = _hospitals_of(form)
     if form["attack"].data and field.data > most:
         raise ValidationError(f"At most as many as there are hospitals: {most}.")

@@ -9,12 +9,12 @@ from http import HTTPStatus
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.admin.training_form import TrainingForm, training_form, values_of
+from app.admin.live_part import LivePart, has_turned, is_resting, live_part
+from app.admin.training_form import ATTACK_ROWS, TrainingForm, training_form, values_of
 from app.errors import RequestError
 from app.services.again import request_again
 from app.services.cost import Cost, estimate
 from app.services.flow import flow_of
-from app.services.jobs import PAUSED
 from app.services.live import job_view, training_view
 from app.services.overview import Overview
 from app.services.requests import TrainingRequest
@@ -25,6 +25,7 @@ from app.services.round_names import STATISTICS
 from app.services.round_view import View
 from app.web import login
 from app.web.dossier_file import dossier_file
+from app.web.pace import HEADER, viewer_wait
 from app.web.roles import requires
 from app.web.services import services
 from contracts.records import DONATION
@@ -68,6 +69,7 @@ def new(task: str) -> Answer:
             task=chosen,
             tasks=tasks,
             attacks=ATTACKS.values(),
+            attack_rows=ATTACK_ROWS,
             like=like,
             cost=None if wrong else _cost(form),
             asked=right,
@@ -96,7 +98,7 @@ def job(job_id: int) -> Answer:
 def job_now(job_id: int) -> Answer:
     """The changing part of the page above; sends the browser on when the training begins."""
     view = _job(job_id)
-    if _has_turned(view):
+    if has_turned(is_resting(view)):
         return Response(status=HTTPStatus.OK, headers={"HX-Refresh": "true"})
     if view["training"]:
         return Response(status=HTTPStatus.OK, headers={"HX-Redirect": _training_address(view)})
@@ -136,18 +138,19 @@ def one(training_id: str) -> str:
 @requires(ADMINISTRATOR)
 def now(training_id: str) -> Answer:
     """The part of the page that changes each second."""
-    shown = _shown(training_id)
-    if _has_turned(shown["view"]):
+    wait = viewer_wait()
+    part = _part(training_id, "admin/_training_now.html", wait)
+    if has_turned(part.resting):
         return Response(status=HTTPStatus.OK, headers={"HX-Refresh": "true"})
-    part = render_template("admin/_training_now.html", out_of_band=True, **shown)
-    return part, STOP_POLLING if shown["view"]["over"] else HTTPStatus.OK
+    status = STOP_POLLING if part.over else HTTPStatus.OK
+    return Response(part.text, status, {HEADER: str(wait)}, content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/trainings/<training_id>/rounds")
 @requires(ADMINISTRATOR)
 def rounds(training_id: str) -> str:
     """The part of the page that changes after each round."""
-    return render_template("admin/_rounds.html", out_of_band=True, **_charted(training_id))
+    return _part(training_id, "admin/_rounds.html", shown=_charted).text
 
 
 @blueprint.get("/trainings/<training_id>/donation", defaults={"number": DONATION})
@@ -193,14 +196,14 @@ def _like(task: str) -> TrainingRequest | None:
     return found
 
 
-def _has_turned(view: View) -> bool:
-    """Whether a page with another button than this one's asks: to pause, or to resume."""
-    return request.args.get("resting", type=int) not in (None, int(is_resting(view)))
-
-
-def is_resting(view: View) -> bool:
-    """Whether a training or a job is paused or about to be, so that it can be resumed."""
-    return bool(view["state"] == PAUSED or view["pause_requested"])
+def _part(
+    training_id: str, template: str, wait: int = 1, shown: Callable[[str], View] | None = None
+) -> LivePart:
+    """A shared part of a training's page; 404 when there is no such training."""
+    try:
+        return live_part(training_id, template, shown or _shown, wait)
+    except RequestError:
+        abort(HTTPStatus.NOT_FOUND)
 
 
 def _wished(job_id: int, wish: Callable[[int], object], action: str) -> Response:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.services.result_tables import attack_sentence
+
 # The narrowest terminal in which the tables stay whole.
 _WIDTH = 80
 _NUMBERS = (
@@ -143,7 +145,6 @@ def _summary(document: dict[str, Any]) -> Iterator[str]:
 
 def _simulated(document: dict[str, Any]) -> Iterator[str]:
     """What only a simulation can tell."""
-    attackers = document["simulation"]["attackers"]
     out = {True: [0, 0], False: [0, 0]}
     for one in document["rounds"]:
         for hospital in one["hospitals"]:
@@ -151,7 +152,7 @@ def _simulated(document: dict[str, Any]) -> Iterator[str]:
             count[0] += hospital["verdict"] in _OUT
             count[1] += 1
     yield (
-        f"Simulation: {document['simulation']['attack']} by {', '.join(attackers)}. Kept out: "
+        f"Simulation: {attack_sentence(document['simulation'])} Kept out: "
         f"{out[True][0]} of {out[True][1]} updates of attackers, "
         f"{out[False][0]} of {out[False][1]} of the others."
     )

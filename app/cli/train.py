@@ -76,8 +76,8 @@ def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
     if plan.review is None:
         yield "Updates are summed untested."
     if simulation:
-        attack = simulation.described
-        yield f"Simulated attack by {', '.join(simulation.attackers)}. {attack.effect}"
+        for attack, attackers in simulation.described:
+            yield f"Simulated attack by {', '.join(attackers)}. {attack.effect}"
         yield "The model is for teaching: doctors keep the one that they have."
 
 
@@ -102,6 +102,7 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         seed=args.seed,
         attack=args.attack,
         attackers=args.attackers,
+        attacks=args.attacks,
         review=args.review,
         fraction=args.fraction,
         donated_rows=args.donated_rows,
@@ -109,6 +110,7 @@ def _request(args: argparse.Namespace) -> TrainingRequest:
         share=args.share,
         stop_accuracy=args.stop_accuracy,
         patience=args.patience,
+        joining=args.joining,
     )
 
 

@@ -28,9 +28,10 @@ class TrainingRow(Base):
     `state` is awaiting (an approval by hand), running, finished, failed, or unopened: it ended
     before anything stood on the chain.
 
-    `simulation` tells who attacks and how ({"attack", "attackers"}), None where nobody does: only a
-    simulation knows. `fedavg_accuracy` and `oracle_accuracy` compare: plain FedAvg with everybody,
-    and with the attackers left out.
+    `simulation` tells who attacks and how ({"attack", "attackers"}, with attacks of several kinds
+    also "kinds"; see `Simulation`), None where nobody does: only a simulation knows.
+    `fedavg_accuracy` and `oracle_accuracy` compare: plain FedAvg with everybody, and with the
+    attackers left out.
     """
 
     __tablename__ = "trainings"

@@ -23,6 +23,7 @@ from app.services.report import write_report
 from app.services.result_tables import ONLY_IN_FILES, result_tables
 from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, AUDITOR
+from app.services.simulation import Simulation
 from app.services.tables import Table
 from app.web import login
 from app.web.downloads import file_answer
@@ -59,6 +60,7 @@ def one(training_id: str) -> str:
         task=get_task(document["task"]),
         tables=tables,
         charts=result_charts(document, tables),
+        attacks=_attacks(document["simulation"]),
         choices=_choices(tables["submissions"]),
         chosen={name: value for name, value in chosen.items() if value is not None},
         is_administrator=login.person().role == ADMINISTRATOR,
@@ -135,6 +137,15 @@ def _chosen() -> dict[str, Any]:
         "round": given.get("round", type=int),
         "verdict": given.get("verdict") or None,
     }
+
+
+def _attacks(simulation: dict[str, Any] | None) -> str:
+    """Who attacks and in what way, in titles; "" where nobody does."""
+    if simulation is None:
+        return ""
+    described = Simulation.from_row(simulation)
+    said = [(attack.title, names) for attack, names in described.described] if described else []
+    return "; ".join(f"{title} by {', '.join(names)}" for title, names in said) + "."
 
 
 def _choices(table: Table) -> dict[str, list[Any]]:

@@ -66,8 +66,6 @@ def _of_training(row: TrainingRow) -> TrainingRequest:
         local_epochs=plan.local.epochs,
         learning_rate=plan.local.learning_rate,
         seed=plan.seed,
-        attack=simulation.attack if simulation else None,
-        attackers=len(simulation.attackers) if simulation else None,
         review=plan.review is not None,
         fraction=f"{rule.numerator}/{rule.denominator}",
         donated_rows=plan.split.donated_rows,
@@ -77,7 +75,13 @@ def _of_training(row: TrainingRow) -> TrainingRequest:
         patience=stopping.patience if stopping else None,
         joining=tuple(name for name, _ in plan.partition.sources) if dealt else None,
     )
-    if simulation is None or simulation_of(asked, names) == simulation:
+    if simulation is None:
+        return asked
+    if simulation.kinds:
+        kinds = tuple((kind, len(attackers)) for kind, attackers in simulation.by_kind.items())
+        return replace(asked, attacks=kinds)
+    asked = replace(asked, attack=simulation.attack, attackers=len(simulation.attackers))
+    if simulation_of(asked, names) == simulation:
         return asked
     # Not those that the seed draws: somebody chose them by name.
     return replace(asked, attackers=simulation.attackers)

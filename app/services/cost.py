@@ -142,7 +142,7 @@ def estimate(database: Database, request: TrainingRequest, nodes: int) -> Cost:
     # Statistics and donated rows go through the steps of a round, too, with little to compute.
     before = (2 if shape.reviewed else 1) * (whole - seconds["train"] - seconds["review"])
     # At the end the same is trained once more in the clear, and twice again where some attack.
-    clear = (3 if request.attack else 1) * shape.rounds * seconds["train"]
+    clear = (3 if request.attack_words else 1) * shape.rounds * seconds["train"]
     return Cost(
         transactions=shape.transactions,
         rounds=shape.rounds,

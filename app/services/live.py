@@ -33,6 +33,7 @@ from app.services.unopened import AWAITING, UNOPENED, awaited, told
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
 from contracts.records import DONATION
+from fl.attacks import get_attack
 from fl.federated_training import STOPPED as STOPPED_REASON
 from fl.plan import Plan
 from fl.round import STEPS
@@ -71,8 +72,9 @@ def training_view(
         Whether updates are tested before they count; then how many nodes could sign a set, and of
         how many rows of a class on a class counts; else None.
     simulation
-        Who attacks, which only a simulation knows (attack, a `fl.attacks.Attack`; attackers;
-        verdicts, each hospital's by kind), or None. `fedavg_accuracy` and `oracle_accuracy`
+        Who attacks, which only a simulation knows (title; attacks, pairs of a `fl.attacks.Attack`
+        and its attackers; attackers; kinds, the title of each attacker's attack; verdicts, each
+        hospital's by kind), or None. `fedavg_accuracy` and `oracle_accuracy`
         compare with plain FedAvg: everybody counts, or the attackers are left out.
     heartbeat_seconds
         How long ago the worker gave a sign of life; None where no job runs.
@@ -247,7 +249,9 @@ def _flagged(rounds: Sequence[View]) -> dict[str, list[int]]:
 def _simulation(row: TrainingRow, rounds: Sequence[View]) -> View:
     known = Simulation.from_row(row.simulation)
     simulation = known and {
-        "attack": known.described,
+        "title": known.title,
+        "attacks": known.described,
+        "kinds": {name: get_attack(known.kind_of(name) or "").title for name in known.attackers},
         "attackers": known.attackers,
         "verdicts": tally_by_hospital(rounds),
     }

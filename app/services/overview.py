@@ -170,5 +170,5 @@ def _waiting_line(job: JobRow, name: str | None) -> TrainingLine:
         started_at=job.created_at,
         ended_at=None,
         requested_by=name,
-        attack=request.attack,
+        attack=request.attack_words or None,
     )

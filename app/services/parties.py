@@ -87,5 +87,5 @@ def _party(
 def _part(name: str, tables: Mapping[str, Table], simulation: Simulation | None) -> Part:
     if simulation is None or name not in simulation.attackers:
         return HONEST_PART
-    behaviour = simulation.described.behaviour
+    behaviour = simulation.behaviours[name]
     return Part(behaviour=behaviour, attackers=simulation.attackers, tables=tables)

@@ -36,11 +36,11 @@ from app.services.report_parts import (
     register_fonts,
     table_part,
 )
-from app.services.result_tables import ONLY_IN_FILES, Document, result_tables
+from app.services.result_tables import ONLY_IN_FILES, Document, attack_sentence, result_tables
 from app.services.tables import Table
 from fl.datasets import get_task
 
-_TRUTH = ("truth", "detection")
+_TRUTH = ("truth", "detection", "attacks")
 _ROOM = 120 * mm  # that the truth begins with, or a new page
 
 
@@ -116,7 +116,7 @@ def _truth(document: Document, tables: dict[str, Table], charts: Any) -> Iterato
     yield Paragraph("The truth, in this simulation only", SECTION)
     yield Paragraph(
         escape(
-            f"{simulation['attack']} by {', '.join(simulation['attackers'])}. Nobody in a "
+            f"{attack_sentence(simulation)} Nobody in a "
             "federation knows who attacks; nothing above uses it."
         ),
         TEXT,

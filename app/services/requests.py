@@ -9,6 +9,8 @@ from typing import Any, Literal
 from app.errors import RequestError
 
 DEFAULT_SEED = 7
+# Between the names of several attacks.
+SEVERAL = " + "
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,10 @@ class TrainingRequest:
     `hospitals`: names for a task with natural hospitals, else a number to deal the rows to.
     `joining`: imported hospitals beside those that the rows are dealt to; by default all.
     `attack`: the name of an attack that is simulated; `attackers`: the hospitals that carry it out,
-    or how many of them (by default one). `review`: whether updates are tested before they count;
-    `share`, 0 < share <= 1, is how many of the hospitals are drawn for each round.
+    or how many of them (by default one). `attacks`: several attacks, each with how many hospitals
+    carry it out; then `attack` and `attackers` are None. `review`: whether updates are tested
+    before they count; `share`, 0 < share <= 1, is how many of the hospitals are drawn for each
+    round.
     `decay` is what each round multiplies the learning rate by; `stop_accuracy` and `patience` are
     those of `fl.stopping.Stopping`.
     `fraction`, as "1/2", how much of the reference's lead over chance a model must reach, and
@@ -44,10 +48,20 @@ class TrainingRequest:
     stop_accuracy: float | None = None
     patience: int | None = None
     joining: tuple[str, ...] | None = None
+    attacks: tuple[tuple[str, int], ...] | None = None
+
+    @property
+    def attack_words(self) -> str:
+        """Which attacks are simulated, by their names; "" for none."""
+        return SEVERAL.join(name for name, _ in self.attacks or ()) or self.attack or ""
 
     def to_json(self) -> str:
         """The canonical JSON: sorted keys, no spaces."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        if self.attacks is None:
+            # As it was written before an attack could be one of several: the same bytes.
+            del fields["attacks"]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> TrainingRequest:
@@ -58,6 +72,8 @@ class TrainingRequest:
             for name in ("hospitals", "attackers", "joining"):
                 given = fields[name]
                 fields[name] = tuple(given) if isinstance(given, list) else given
+            if fields.get("attacks") is not None:
+                fields["attacks"] = tuple((name, number) for name, number in fields["attacks"])
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise RequestError(f"expected a stored request for a training: {error}") from error

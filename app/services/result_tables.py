@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.services.requests import SEVERAL
 from app.services.tables import Column, Table
 
 Document = dict[str, Any]
@@ -19,7 +20,8 @@ VERDICTS = ("accepted", "rejected", "refused")
 def result_tables(document: Document) -> dict[str, Table]:
     """Every table of a training's results by its name.
 
-    accuracy, confusion, rounds, submissions and verdicts; in a simulation also truth and detection.
+    accuracy, confusion, rounds, submissions and verdicts; in a simulation also truth, detection and
+    attacks.
     A table without rows is of a training that has none yet.
     """
     tables = [
@@ -30,7 +32,7 @@ def result_tables(document: Document) -> dict[str, Table]:
         _verdicts(document),
     ]
     if document["simulation"]:
-        tables += [_truth(document), _detection(document)]
+        tables += [_truth(document), _detection(document), _attacks(document)]
     return {table.name: table for table in tables}
 
 
@@ -210,22 +212,45 @@ def _truth(document: Document) -> Table:
     for one in document["rounds"]:
         for hospital in one["hospitals"]:
             said.setdefault(hospital["name"], []).append(hospital["verdict"])
-    attackers = document["simulation"]["attackers"]
+    attacks = attacks_of(document["simulation"])
     return Table(
         "truth",
         "Verdicts beside the truth",
         "How many updates of each hospital were accepted, rejected and refused, and whether it "
-        "attacked. No party of a federation knows that.",
+        "attacked, and in what way. No party of a federation knows that.",
         (
             Column("hospital", "Hospital"),
             Column("attacker", "Attacker"),
+            Column("attack", "Attack"),
             *(Column(verdict, verdict.capitalize(), "number") for verdict in VERDICTS),
         ),
         tuple(
-            (name, name in attackers, *(verdicts.count(verdict) for verdict in VERDICTS))
+            (
+                name,
+                name in attacks,
+                attacks.get(name),
+                *(verdicts.count(verdict) for verdict in VERDICTS),
+            )
             for name, verdicts in said.items()
         ),
     )
+
+
+def attacks_of(simulation: Document) -> dict[str, str]:
+    """The attack of each attacker, from a document's `simulation`."""
+    attackers = simulation["attackers"]
+    kinds = simulation.get("kinds") or [simulation["attack"]] * len(attackers)
+    return dict(zip(attackers, kinds, strict=True))
+
+
+def attack_sentence(simulation: Document) -> str:
+    """Who attacks and in what way: "label-flip by A, B; sign-flip by C."."""
+    by_hospital = attacks_of(simulation)
+    said = {
+        kind: ", ".join(name for name, one in by_hospital.items() if one == kind)
+        for kind in simulation["attack"].split(SEVERAL)
+    }
+    return "; ".join(f"{kind} by {names}" for kind, names in said.items()) + "."
 
 
 _TRUTHS = {
@@ -253,5 +278,32 @@ def _detection(document: Document) -> Table:
         tuple(
             (_TRUTHS[name], *(one[key] for key in ("count", "of", "share", "low", "high")))
             for name, one in found.items()
+        ),
+    )
+
+
+def _attacks(document: Document) -> Table:
+    by_hospital = attacks_of(document["simulation"])
+    return Table(
+        "attacks",
+        "Kept out by kind of attack",
+        "The share of the attackers’ updates that were rejected or refused, for each kind of "
+        "attack, with its 95 % interval as above.",
+        (
+            Column("attack", "Attack"),
+            Column("hospitals", "Hospitals"),
+            Column("count", "Kept out", "number"),
+            Column("of", "Of", "number"),
+            Column("share", "Share", "share"),
+            Column("low", "From", "share"),
+            Column("high", "To", "share"),
+        ),
+        tuple(
+            (
+                attack,
+                ", ".join(name for name, kind in by_hospital.items() if kind == attack),
+                *(one[key] for key in ("count", "of", "share", "low", "high")),
+            )
+            for attack, one in (document["detection_by_attack"] or {}).items()
         ),
     )

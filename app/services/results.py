@@ -29,9 +29,10 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
     bytes count every message between coordinator and parties. Round 0, the secure sum of the
     statistics, and the donation of slices stand apart as `statistics` and `donation`. What a review
     opened of an update is as it was opened: rounded down, and `threshold` is worked out from the
-    rounded reference. Where hospitals attack on purpose, `attacker` tells which, and `detection`
-    how often the reviews were right. `results` is what the hospitals reported of the last round's
-    model (see `metrics`), None before there is one.
+    rounded reference. Where hospitals attack on purpose, `attacker` tells which and `attack` in
+    what way, `detection` how often the reviews were right, and `detection_by_attack` the same of
+    each kind. `results` is what the hospitals reported of the last round's model (see `metrics`),
+    None before there is one.
     """
     with database.transaction() as session:
         row = session.scalars(whole_training(identifier, counts=True)).one_or_none()
@@ -54,6 +55,7 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
             "oracle_accuracy": _rounded(row.oracle_accuracy),
             "poisoning": _poisoning(rounds),
             "detection": _fractions(detection(rounds, known.attackers)) if known else None,
+            "detection_by_attack": _fractions(_by_attack(rounds, known)) if known else None,
             "results": _fractions(_results(attempts, row.task)),
             "statistics": _apart(finalised, STATISTICS, known),
             "donation": _apart(finalised, DONATION, known),
@@ -90,6 +92,12 @@ def _results(attempts: Sequence[AttemptRow], task: str) -> dict[str, Any] | None
         "hospitals": [hospital_figures(one) for one in last.evaluations],
         "pooled": pooled_figures(last.evaluations),
     }
+
+
+def _by_attack(rounds: Sequence[View], known: Simulation) -> dict[str, Any] | None:
+    """How many updates of the attackers of each kind were kept out."""
+    found = {kind: detection(rounds, names) for kind, names in known.by_kind.items()}
+    return {kind: one["true_rejections"] for kind, one in found.items() if one} or None
 
 
 def _fractions(value: Any) -> Any:
@@ -162,7 +170,10 @@ def _hospital(one: View, known: Simulation | None) -> dict[str, Any]:
     }
     if "rows" in one:
         document["rows"] = one["rows"]
-    return document | ({"attacker": one["name"] in known.attackers} if known else {})
+    if known is None:
+        return document
+    attack = known.kind_of(one["name"])
+    return document | {"attacker": attack is not None, "attack": attack}
 
 
 def _rounded(value: float | None) -> float | None:

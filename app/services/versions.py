@@ -193,7 +193,7 @@ def _version(
         balanced_accuracy=row.balanced_accuracy,
         ended_at=row.ended_at,
         model_sha256=row.model_sha256 or "",
-        attack=simulation.described.title if simulation else "",
+        attack=simulation.title if simulation else "",
         in_use=in_use,
         refusal=refusal,
         changes=changes,

@@ -3,8 +3,8 @@
 `start` (no command) and `train` share their attributes, since the first start trains:
 command, task, hospitals (None, a number, or a tuple of names), partition, alpha, rounds,
 local_epochs, learning_rate, decay, share, stop_accuracy, patience, seed, json, review, attack,
-attackers (as hospitals). None stands for the task's own default, or for no attack. `start` has
-`fresh` beside them.
+attackers (as hospitals), attacks (pairs of a name and a number, where there are several), joining.
+None stands for the task's own default, or for no attack. `start` has `fresh` beside them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ examples:
   python3 run.py train --task heart --hospitals "Cleveland,Hungary,VA Long Beach"
   python3 run.py train --task diabetes --hospitals 8 --partition dirichlet --alpha 0.5
   python3 run.py train --rounds 10 --seed 7 --json > training.json
-  python3 run.py train --attack label-flip --attackers 1"""
+  python3 run.py train --attack label-flip --attackers 1
+  python3 run.py train --task diabetes --hospitals 8 --attack sign-flip=2 --attack label-flip=1"""
 
 _VERIFY = """\
 Recompute every stored hash and compare it with the chain. With --hospital, one hospital computes
@@ -175,11 +176,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if args.command is None:
         fresh = args.fresh
         args = parser.parse_args(["train"])
+        _settle_attacks(by_name["train"], args)
         args.command, args.fresh = "start", fresh
     elif args.fresh:
         parser.error("--fresh stands alone: run.py --fresh")
     args.pytest_args = for_pytest
     if args.command == "train":
+        _settle_attacks(by_name["train"], args)
         _check_together(by_name["train"], args)
     if args.command == "keys" and (args.action is None) != (args.name is None):
         by_name["keys"].error("expected rotate NAME or revoke NAME")
@@ -386,6 +389,13 @@ def _add_federation_options(group: argparse._ArgumentGroup) -> None:
         metavar="A",
         help="skew of the dirichlet partition; smaller is more uneven",
     )
+    group.add_argument(
+        "--joining",
+        type=option_values.joining,
+        metavar="NAMES|none",
+        help="imported hospitals that take part beside those that diabetes is dealt to, separated "
+        "by commas (default: all)",
+    )
 
 
 def _add_training_options(group: argparse._ArgumentGroup) -> None:
@@ -463,9 +473,12 @@ def _add_review_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--attack",
-        choices=ATTACKS,
-        metavar="NAME",
-        help="for teaching: some hospitals attack in this way; one of " + ", ".join(ATTACKS),
+        type=option_values.attack(ATTACKS),
+        action="append",
+        dest="attacks",
+        metavar="NAME[=NUMBER]",
+        help="for teaching: some hospitals attack in this way, as many as NUMBER says; repeated, "
+        "in several ways at once, which leaves at least three honest. One of " + ", ".join(ATTACKS),
     )
     group.add_argument(
         "--attackers",
@@ -475,6 +488,21 @@ def _add_review_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _settle_attacks(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """One kind of attack stands in `attack` and `attackers`, several in `attacks`."""
+    given = args.attacks or []
+    args.attack = args.attacks = None
+    if len({name for name, _ in given}) < len(given):
+        parser.error("argument --attack: each attack is given once, with its number")
+    if args.attackers is not None and (len(given) > 1 or any(n is not None for _, n in given)):
+        parser.error("--attackers belongs to one --attack NAME without a number")
+    if len(given) > 1:
+        args.attacks = tuple((name, 1 if number is None else number) for name, number in given)
+    elif given:
+        args.attack, number = given[0]
+        args.attackers = args.attackers if number is None else number
+
+
 def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     least, most = DIABETES_HOSPITALS
     if args.task != "diabetes":
@@ -482,11 +510,13 @@ def _check_together(train: argparse.ArgumentParser, args: argparse.Namespace) ->
             train.error(
                 f"--partition and --alpha are for diabetes; {args.task} has its own hospitals"
             )
+        if args.joining is not None:
+            train.error(f"--joining is for diabetes; {args.task} takes names: --hospitals")
         if isinstance(args.hospitals, int):
             train.error(f"argument --hospitals: {args.task} takes names, got {args.hospitals}")
     elif isinstance(args.hospitals, int) and not least <= args.hospitals <= most:
         train.error(f"argument --hospitals: expected {least} to {most}, got {args.hospitals}")
     if args.partition == "iid" and args.alpha is not None:
         train.error("--alpha belongs to --partition dirichlet; iid splits evenly")
-    if args.attackers is not None and args.attack is None:
+    if args.attackers is not None and args.attack is None and args.attacks is None:
         train.error("--attackers belongs to --attack NAME: it says how many attack")

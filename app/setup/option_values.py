@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 # With fewer, the sum of the others' updates would show an update to its neighbour.
 FEWEST_HOSPITALS = 3
@@ -92,6 +92,25 @@ def round_number(text: str) -> str:
 def attackers(text: str) -> int | tuple[str, ...]:
     """A number of attackers, or their names between commas."""
     return whole(1, 1000)(text) if text.strip().lstrip("+-").isdecimal() else _names(text)
+
+
+def attack(names: Sequence[str]) -> Callable[[str], tuple[str, int | None]]:
+    """The name of an attack, and after `=` how many carry it out; None without a number."""
+
+    def parse_attack(text: str) -> tuple[str, int | None]:
+        name, is_numbered, number = text.partition("=")
+        if name not in names:
+            raise argparse.ArgumentTypeError(
+                f"expected an attack of {', '.join(names)}; got {name!r}"
+            )
+        return name, whole(1, 1000)(number) if is_numbered else None
+
+    return parse_attack
+
+
+def joining(text: str) -> tuple[str, ...]:
+    """Names of imported hospitals between commas, or `none`."""
+    return () if text == "none" else _names(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
 from app.versions import routes as versions
-from app.web import assets, errors, header, headers, limiter, login, roles
+from app.web import assets, errors, header, headers, limiter, login, pace, roles, shared_parts
 from app.web import services as service
 from config import DATASETS, ROOT, Settings
 from fl.datasets import use_folder
@@ -73,6 +73,8 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     limiter.install(app)
     assets.install(app)
     header.install(app)
+    shared_parts.install(app)
+    pace.install(app)
     headers.install(app)
     errors.install(app)
     roles.require_decisions(app)

@@ -2,7 +2,13 @@
 "use strict";
 
 (() => {
+  // Nobody looks at a hidden page: it asks so seldom (milliseconds).
+  const HIDDEN_WAIT = 15000;
+  // The page's timer is not exact: a question that comes this much early is not left out.
+  const EARLY = 300;
   const charts = {};
+  let wait = 1000;
+  let asked = -Infinity;
   let shown = null;
   let announced = null;
 
@@ -43,6 +49,7 @@
   }
 
   function noteAnswer(answered) {
+    if (!answered) wait = 1000;
     const message = document.getElementById("unreachable");
     if (message && message.hidden !== answered) message.hidden = answered;
   }
@@ -54,9 +61,27 @@
     if (before && after) after.open = before.open;
   }
 
+  /* Each second is the least: the server may want to be asked less often, and a hidden page asks seldom. */
+  function pace(event) {
+    if (event.detail.elt.id !== "live") return;
+    const now = performance.now();
+    if (now - asked < Math.max(wait, document.hidden ? HIDDEN_WAIT : 0) - EARLY) event.preventDefault();
+    else asked = now;
+  }
+
+  function notePace(event) {
+    if (event.detail.elt.id !== "live") return;
+    wait = 1000 * (Number(event.detail.xhr.getResponseHeader("Consilium-Ask-After")) || 1);
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     if (window.Charts) drawAll();
     follow(true);
+  });
+  document.addEventListener("htmx:beforeRequest", pace);
+  document.addEventListener("htmx:afterOnLoad", notePace);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) asked = -Infinity;
   });
   document.addEventListener("htmx:sendError", () => noteAnswer(false));
   document.addEventListener("htmx:responseError", () => noteAnswer(false));

@@ -44,6 +44,9 @@ def federation(
         ),
         TrainingRequest(task="diabetes", hospitals=9, partition="iid", share=0.5, review=False),
         TrainingRequest(attack="ipm", attackers=2, share=0.3),
+        TrainingRequest(
+            task="diabetes", hospitals=5, attacks=(("sign-flip", 1), ("label-flip", 1))
+        ),
         TrainingRequest(attack="ipm", attackers=("Hungary", "VA Long Beach")),
     ],
 )

@@ -79,6 +79,7 @@ DOCUMENT = {
     "oracle_accuracy": None,
     "poisoning": {"rounds": int, "counts": COUNTS, "kept_out": float},
     "detection": None,
+    "detection_by_attack": None,
     "results": {
         "round": int,
         "model_sha256": SHA256,

@@ -136,3 +136,85 @@ def test_wrong_options_end_with_status_2(
 def test_the_first_start_tests_updates_and_nobody_attacks() -> None:
     args = commandline.parse([])
     assert (args.attack, args.attackers, args.review) == (None, None, True)
+
+
+EIGHT = [f"Hospital {letter}" for letter in "ABCDEFGH"]
+
+
+def several(**more: object) -> TrainingRequest:
+    return TrainingRequest(**({"attacks": (("sign-flip", 2), ("label-flip", 1))} | more))
+
+
+def test_attackers_of_several_kinds_are_those_that_the_seed_draws_for_one() -> None:
+    found = simulation_of(several(), EIGHT)
+    one = simulation_of(asked(attackers=3), EIGHT)
+    assert found is not None
+    assert one is not None
+    assert found.attackers == one.attackers
+    assert {kind: len(names) for kind, names in found.by_kind.items()} == {
+        "sign-flip": 2,
+        "label-flip": 1,
+    }
+    assert found.behaviours == {
+        name: get_attack(found.kind_of(name)).behaviour for name in found.attackers
+    }
+    honest = next(name for name in EIGHT if name not in found.attackers)
+    assert found.kind_of(honest) is None
+    assert found.title == "Scaled sign flip + Label flip"
+
+
+def test_attackers_of_several_kinds_are_read_back_and_of_one_kind_stored_as_ever() -> None:
+    found = simulation_of(several(), EIGHT)
+    assert found is not None
+    assert Simulation.from_row(found.to_row()) == found
+    assert Simulation("ipm", ("A",)).to_row() == {"attack": "ipm", "attackers": ["A"]}
+    assert Simulation.from_row({"attack": "ipm", "attackers": ["A"]}) == Simulation("ipm", ("A",))
+
+
+def test_a_request_of_one_kind_has_the_bytes_that_it_always_had() -> None:
+    assert "attacks" not in asked().to_json()
+    assert TrainingRequest.from_json(asked().to_json()) == asked()
+    assert TrainingRequest.from_json(several().to_json()) == several()
+    assert several().attack_words == "sign-flip + label-flip"
+    assert (asked().attack_words, TrainingRequest().attack_words) == ("label-flip", "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (several(attacks=(("sign-flip", 3), ("ipm", 3))), "at most 5 and one of each kind; got 6"),
+        (several(attacks=(("sign-flip", 1), ("ipm", 0))), "one of each kind; got 1"),
+        (several(attacks=(("ipm", 1), ("ipm", 1))), "several different attacks, got ipm, ipm"),
+        (several(attacks=(("ipm", 1),)), "several different attacks, got ipm"),
+        (several(attacks=(("ipm", 1), ("bribery", 1))), "bribery"),
+        (several(attack="ipm"), "one attack or several with their numbers, got both"),
+    ],
+)
+def test_several_kinds_that_cannot_be(request_: TrainingRequest, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        simulation_of(request_, EIGHT)
+
+
+def test_options_give_several_kinds_with_their_numbers() -> None:
+    args = commandline.parse(["train", "--attack", "sign-flip=2", "--attack", "label-flip"])
+    assert (args.attack, args.attackers) == (None, None)
+    assert args.attacks == (("sign-flip", 2), ("label-flip", 1))
+    one = commandline.parse(["train", "--attack", "sign-flip=2"])
+    assert (one.attack, one.attackers, one.attacks) == ("sign-flip", 2, None)
+    assert commandline.parse([]).attacks is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--attack", "ipm=0"),
+        ("--attack", "ipm=two"),
+        ("--attack", "ipm", "--attack", "ipm"),
+        ("--attack", "ipm", "--attack", "alie", "--attackers", "2"),
+        ("--attack", "ipm=1", "--attackers", "2"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        commandline.parse(["train", *arguments])
+    assert refused.value.code == 2

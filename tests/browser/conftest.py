@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +39,9 @@ class Site:
     accounts: dict[str, tuple[str, str]]
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("browser") / "instance"
+@contextmanager
+def new_site(folder: Path, repository: Path) -> Iterator[Site]:
+    """A server of a new installation at `folder`, which ends without complaint."""
     with (folder.parent / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, str(repository / "tests/browser/server.py"), str(folder)],
@@ -57,6 +57,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator
         yield Site(said["address"], folder, accounts)
         server.stdin.close()
         assert server.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[Site]:
+    with new_site(tmp_path_factory.mktemp("browser") / "instance", repository) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Site
 from tests.browser.person import LONG, VIEWS, WAYS, Person, View
@@ -171,6 +173,33 @@ def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person
     expect(lost).to_be_visible()
     ada.page.unroute(NOW)
     expect(lost).to_be_hidden()
+    ada.press("Stop")
+    ada.press("Stop the training")
+    ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
+
+
+@pytest.mark.slow
+def test_page_asks_as_seldom_as_the_server_wants(arrive: Callable[..., Person]) -> None:
+    ada = arrive(WIDE, "administrator")
+    ada.open("/admin/trainings/new/heart")
+    ada.fill("Rounds", "50")
+    ada.press("Start the training")
+    ada.page.wait_for_url(re.compile(r"/admin/trainings/[0-9a-f]{64}$"), timeout=LONG)
+    asked: list[float] = []
+
+    def answer(route: Route) -> None:
+        asked.append(time.monotonic())
+        given = route.fetch()
+        headers = given.headers | {"consilium-ask-after": "4"}
+        route.fulfill(response=given, headers=headers)
+
+    ada.page.route("**/now?*", answer)
+    for _ in range(3):
+        with ada.page.expect_response("**/now?*"):
+            pass
+    ada.page.unroute("**/now?*")
+    # The page asks each second of its own accord.
+    assert all(after - before > 2.5 for before, after in pairwise(asked)), asked
     ada.press("Stop")
     ada.press("Stop the training")
     ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)

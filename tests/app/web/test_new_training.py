@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
+from app.admin.training_form import values_of
 from app.services.requests import TrainingRequest
 from fl.attacks import ATTACKS
 from tests.app.web.conftest import Site
@@ -103,6 +105,47 @@ def test_the_verification_rule_is_asked_for_as_the_form_says(site: Site) -> None
 def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
     request = asked(site, attack="label-flip", attackers="2")
     assert (request.attack, request.attackers, request.review) == ("label-flip", 2, True)
+
+
+SEVERAL = {"attack": "label-flip", "attackers": "2", "attack_3": "sign-flip", "attackers_3": ""}
+
+
+def test_attackers_of_several_kinds_are_asked_for_as_the_form_says(site: Site) -> None:
+    alice = site.browser("administrator")
+    answer = alice.send("/admin/trainings/new/diabetes", DIABETES | {"hospitals": "8"} | SEVERAL)
+    assert answer.status_code == 303
+    (job,) = site.services.jobs.queue()
+    request = TrainingRequest.from_json(job.request)
+    assert request.attacks == (("label-flip", 2), ("sign-flip", 1))
+    assert (request.attack, request.attackers) == (None, None)
+    assert values_of(request)["attack_2"] == "sign-flip"
+    assert values_of(request)["attackers_2"] == 1
+
+
+def test_one_kind_in_any_row_is_a_request_as_ever(site: Site) -> None:
+    request = asked(site, attack_2="sign-flip", attackers_2="2")
+    assert (request.attack, request.attackers, request.attacks) == ("sign-flip", 2, None)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (SEVERAL | {"attackers": "5"}, "at most 5 attackers together, not 6."),
+        (SEVERAL | {"attack_3": "label-flip"}, "This attack is chosen above: give its number"),
+        (SEVERAL | {"attackers_3": "two"}, "Expected a whole number, 1 to 10."),
+    ],
+)
+def test_several_kinds_that_cannot_be_are_told_at_their_row(
+    site: Site, more: dict[str, str], words: str
+) -> None:
+    alice = site.browser("administrator")
+    form = DIABETES | {"hospitals": "8"} | more
+    answer = alice.send("/admin/trainings/new/diabetes", form)
+    assert answer.status_code == 422
+    third = answer.text.split('<details class="more-attacks"')[2]
+    assert third.startswith(" open>")
+    assert '<details class="more-attacks" open>' in answer.text
+    assert words in unescape(third)
 
 
 def test_without_an_attack_there_are_no_attackers(site: Site) -> None:

@@ -23,7 +23,16 @@ from tests.app.web.browser import Browser, Parts
 from tests.app.web.conftest import Site
 from tests.app.web.test_training_pages import row, section, text
 
-TABLES = ("accuracy", "confusion", "rounds", "submissions", "verdicts", "truth", "detection")
+TABLES = (
+    "accuracy",
+    "confusion",
+    "rounds",
+    "submissions",
+    "verdicts",
+    "truth",
+    "detection",
+    "attacks",
+)
 FIGURES = ("accuracy", "rounds", "loss", "statistic", "ratio", "verdicts", "detection")
 
 
@@ -122,7 +131,7 @@ def test_the_truth_stands_apart_with_intervals(alice: Browser, path: str) -> Non
     told = text(truth)
     assert "kept out (true rejections) 2 2 100.0 % 34.2 % 100.0 %" in told
     assert "kept out (false rejections) 1 6 16.7 % 3.0 % 56.4 %" in told
-    assert "Hungary Yes 0 2 0" in row(truth, "Hungary")
+    assert "Hungary Yes label-flip 0 2 0" in row(truth, "Hungary")
     assert "Attacker" not in section(page, "submissions-title")
     assert chart(page, "detection")["series"][0]["low"] == [34.24, 3.01]
 
