@@ -107,7 +107,7 @@ class Samples:
         start = time.perf_counter()
         lead = Ledger.deploy(endpoint.url, course_key("coordinator"), course_account(DEPUTY))
         taken = time.perf_counter() - start
-        self._add("deploy", taken, sum(deployment_gas(endpoint.url)[:-1]))
+        self._add("deploy", taken, sum(deployment_gas(endpoint.url)[:-2]))
         name = f"operations {number}"
         course = open_course(endpoint, lead, name, 4)
         parties = accounts(Course.names(name, 4, 0)), accounts(Course.names(name, 0, NODES))
