@@ -1,4 +1,4 @@
-"""Second looks at rejected submissions, in typed calls (Appeals.sol): asked for, and decided by two."""
+"""Second looks at rejected submissions, in typed calls (Appeals.sol): asked for, decided by two."""
 
 from __future__ import annotations
 
