@@ -163,6 +163,17 @@ class LedgerReader(Client):
             deadline=deadline,
         )
 
+    def opened_at(self, key: AttemptKey) -> int:
+        """Return the block in which an attempt was opened.
+
+        Raises:
+            NotFound: it was never opened.
+        """
+        found = self._find("AttemptAdvanced", _key(key), {"state": AttemptState.OPENED})
+        if found is None:
+            raise NotFound(f"attempt {key.attempt} at round {key.round} of {key.training.hex()}")
+        return found.block
+
     def find_submission(self, key: AttemptKey, hospital: str) -> SubmissionRecord | None:
         """Return what `hospital` submitted, or None."""
         record = _submission(hospital, self._view("submissionOf", _key(key), hospital))

@@ -39,8 +39,9 @@ OLDER = (
 
 # What upholding means, in one sentence.
 EFFECT = (
-    "Two administrators who uphold it say on the ledger that the rejection was wrong; it has no "
-    "effect on later rounds yet, and this round stays as it is."
+    "If it is upheld, a low balanced accuracy of this hospital is shown and rejects it no more, in "
+    "rounds of this training that begin after that; range, norm and sharing refuse it as all "
+    "others, and this round stays as it is."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import selectinload
 
 from app.errors import RequestError
-from app.models import AppealRow, OpinionRow, TrainingRow, UserRow
+from app.models import AppealRow, AttemptRow, OpinionRow, SubmissionRow, TrainingRow, UserRow
 from app.services.accounts import Accounts
 from app.services.appeal_check import check_appeals
 from app.services.appeal_view import Appeal, AppealViews
@@ -21,15 +22,23 @@ from app.services.appeal_writing import has_work, write_waiting
 from app.services.appeals import DISMISSED, OPEN, REFUSED, UPHELD, WAITING, Appeals
 from app.services.audit import AuditLog
 from app.services.check_report import Report
+from app.services.dossier import Dossiers
+from app.services.dossier_check import check_dossier
 from app.services.federation import DEPUTY, Federation, open_federation
 from app.services.keys import party_folder
 from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.promotions import reason_digest
+from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, OPERATOR
+from app.services.simulation import Simulation
+from app.services.trainings import Trainings
+from app.services.verification import Verification
+from contracts.artifact import APPEALS
 from contracts.errors import RpcFailed
 from contracts.reader import LedgerReader
 from contracts.records import Decision
+from fl.round import Event
 from tests.app.installations import settings_of
 from tests.app.people import register
 
@@ -70,6 +79,11 @@ class Clinic:
         with self.federation.database.transaction() as session:
             query = select(AppealRow).options(selectinload(AppealRow.opinions))
             return session.scalars(query).one()
+
+    def row_of(self, training: str) -> AppealRow:
+        with self.federation.database.transaction() as session:
+            query = select(AppealRow).options(selectinload(AppealRow.opinions))
+            return session.scalars(query.filter_by(training_id=training)).one()
 
     def on_ledger(self) -> tuple[Decision, int | None]:
         appeals = self.federation.ledger.appeals
@@ -241,3 +255,52 @@ def test_what_no_chain_has_is_named(clinic: Clinic) -> None:
             )
         )
     assert len(clinic.found()) == 1
+
+
+@pytest.mark.slow
+def test_what_was_upheld_in_a_training_counts_in_its_next_round(clinic: Clinic) -> None:
+    """Stored, checked by verify, and shown by the round's dossier, which proves both decisions."""
+    federation, people = clinic.federation, clinic.people
+    trainings = Trainings(federation)
+    plan = trainings.plan(TrainingRequest(rounds=3, local_epochs=1))
+    started = trainings.start(plan, simulation=Simulation("label-flip", ("Hungary",)))
+
+    asked: list[Event] = []
+
+    def watch(event: Event) -> None:
+        """As soon as round 1 is over; round 2 is opened by then."""
+        if event.key.round == 2 and not asked:
+            asked.append(event)
+            made = clinic.appeals.ask(people["operator"], started, 1, WHY)
+            assert write_waiting(federation)
+            for who in ("ada", "eve"):
+                clinic.appeals.decide(people[who], made.id, True, "They are older")
+                assert write_waiting(federation)
+
+    assert trainings.run(started, watch).finished
+    with federation.database.transaction() as session:
+        query = select(AttemptRow.round, SubmissionRow.verdict, SubmissionRow.reason)
+        query = query.join(AttemptRow, AttemptRow.id == SubmissionRow.attempt_id)
+        query = query.where(AttemptRow.training_id == started, SubmissionRow.hospital == "Hungary")
+        found = {row.round: row for row in session.execute(query)}
+    assert [found[number].verdict for number in (1, 2, 3)] == ["rejected", "rejected", "accepted"]
+    assert found[3].reason.endswith("accepted on appeal")
+    assert Verification(federation).run().differences == []
+    dossiers = Dossiers(federation.database, federation.ledger)
+    data, fingerprint = dossiers.write(started, 3), federation.ledger.fingerprint()
+    assert check_dossier(data, fingerprint).genuine
+    assert "appeals" not in json.loads(dossiers.write(started, 2))["contracts"]
+    document = json.loads(data)
+    assert document["contracts"]["appeals"] == federation.ledger.addresses[APPEALS]
+    roles = dict.fromkeys(role for _, role in check_dossier(data).signers)
+    assert "administrator" in roles
+    # Without the second decision nothing was upheld, so that the set is another one.
+    record = clinic.row_of(started)
+    sent = record.opinions[-1].transaction
+    for block in document["blocks"]:
+        kept = [one for one in block["transactions"] if f"0x{one['hash']}" != sent]
+        document["transactions"] -= len(block["transactions"]) - len(kept)
+        block["transactions"] = kept
+    document["blocks"] = [block for block in document["blocks"] if block["transactions"]]
+    told = [str(one) for one in check_dossier(json.dumps(document).encode()).differences]
+    assert any("agreed set" in one for one in told)
