@@ -26,6 +26,8 @@ from app.services.dossier import Dossiers
 from app.services.dossier_check import check_dossier
 from app.services.federation import DEPUTY, Federation, open_federation
 from app.services.keys import party_folder
+from app.services.ledger_index import LedgerIndex
+from app.services.ledger_timeline import round_timeline
 from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.promotions import reason_digest
@@ -136,6 +138,9 @@ def test_the_hospital_opens_the_hash_that_the_ledger_has_of_its_update(clinic: C
     digest = reason_digest(bytes.fromhex(row.salt), WHY)
     assert sent.arguments["reason_hash"] == digest
     assert clinic.on_ledger() == (Decision.NONE, None)
+    LedgerIndex(clinic.federation.database).catch_up(clinic.federation.ledger)
+    _, appeals = round_timeline(clinic.federation.database, clinic.training, 1)
+    assert (appeals.number, len(appeals.steps)) == (0, 1)
     assert clinic.actions()[:2] == ["appeal.filed", "appeal.asked"]
     assert clinic.found() == []
     with pytest.raises(RequestError, match="before"):
