@@ -107,17 +107,17 @@ class Samples:
         start = time.perf_counter()
         lead = Ledger.deploy(endpoint.url, course_key("coordinator"), course_account(DEPUTY))
         taken = time.perf_counter() - start
-        self._add("deploy", taken, sum(deployment_gas(endpoint.url)[:-1]))
+        self._add("deploy", taken, sum(deployment_gas(endpoint.url)[:-2]))
         name = f"operations {number}"
         course = open_course(endpoint, lead, name, 4)
         parties = accounts(Course.names(name, 4, 0)), accounts(Course.names(name, 0, NODES))
         self._time(chain(whole(course, rounds), administration(lead, *parties)))
-        # Rolling back needs another model in between.
+        # Rolling back needs another model in between, an appeal a rejected hospital.
         other = open_course(endpoint, lead, f"between {number}", 4)
-        for phase in whole(other, rounds):
+        for phase in whole(other, rounds, rejected=1):
             for call in phase.calls:
                 call()
-        self._time(course.come_back())
+        self._time(chain(course.come_back(), other.appeal(rounds - 1)))
         for ledger in (course, other, lead):
             ledger.close()
 
@@ -145,11 +145,11 @@ class Samples:
         self._gas[operation].append(gas)
 
 
-def whole(course: Course, rounds: int) -> Iterator[Phase]:
-    """A training from its registrations to its end."""
+def whole(course: Course, rounds: int, rejected: int = 0) -> Iterator[Phase]:
+    """A training from its registrations to its end; each round rejects so many hospitals."""
     yield from course.start()
     for number in range(rounds):
-        yield from course.round(number)
+        yield from course.round(number, rejected)
     yield from course.end(rounds)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.chain import CHAIN_ID, DATABASE, connect
 from contracts.course import DEPUTY, course_account, course_key
 from contracts.embedded.evm import EmbeddedChain
@@ -79,9 +79,9 @@ def build(folder: Path, blocks: int) -> str:
         lead = Account.from_key(LEAD).address
         registry = create(0, REGISTRY, lead, course_account(DEPUTY))
         anchors, records = create(1, ANCHORS, registry), create(2, RECORDS, registry)
-        models = create(3, MODELS, registry)
-        federation = create(4, FEDERATION, registry, anchors, records, models)
-        for number in range(5, blocks):
+        models, appeals = create(3, MODELS, registry), create(4, APPEALS, registry)
+        federation = create(5, FEDERATION, registry, anchors, records, models, appeals)
+        for number in range(6, blocks):
             call = interface(REGISTRY).call_data("register", _party(number))
             mine(number, {"to": registry, "data": call})
     finally:

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Agreements} from "./Agreements.sol";
 import {Anchors} from "./Anchors.sol";
+import {Appeals} from "./Appeals.sol";
 import {Models} from "./Models.sol";
 import {Permissions} from "./Permissions.sol";
 import {Records} from "./Records.sol";
@@ -34,11 +35,16 @@ contract Federation is Agreements {
 
     /// @notice Which models are in use.
     Models public immutable models;
+    /// @notice Second looks at rejected submissions.
+    Appeals public immutable appeals;
 
-    constructor(Registry registry_, Anchors anchors_, Records records_, Models models_) Permissions(registry_) {
+    constructor(Registry registry_, Anchors anchors_, Records records_, Models models_, Appeals appeals_)
+        Permissions(registry_)
+    {
         _anchors = anchors_;
         _records = records_;
         models = models_;
+        appeals = appeals_;
     }
 
     /// @notice The other contracts of this federation.

@@ -77,7 +77,7 @@ abstract contract Submissions is Attempts {
 
     /// @notice Submit as `hospital`, which must be the sender.
     /// @param shareRoot Merkle root of the digests of the shares.
-    /// @param updateHash Salted SHA-256 of the update.
+    /// @param updateHash Salted SHA-256 of the update's hash.
     function submit(
         Key calldata key,
         address hospital,

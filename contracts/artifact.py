@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FEDERATION, REGISTRY, ANCHORS, RECORDS = "Federation", "Registry", "Anchors", "Records"
-MODELS = "Models"
-CONTRACTS = (FEDERATION, REGISTRY, ANCHORS, RECORDS, MODELS)
+MODELS, APPEALS = "Models", "Appeals"
+CONTRACTS = (FEDERATION, REGISTRY, ANCHORS, RECORDS, MODELS, APPEALS)
 
 
 def artifact_file(contract: str) -> Path:

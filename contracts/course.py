@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from eth_account import Account
 
+from contracts.appeals import Appeals
 from contracts.digests import nonce_commitment, set_digest
 from contracts.errors import NotFound
 from contracts.ledger import Ledger
@@ -94,8 +95,11 @@ class Course:
             ),
         )
 
-    def round(self, number: int) -> Iterator[Phase]:
-        """A round in which everybody takes part, from its opening to the last vote."""
+    def round(self, number: int, rejected: int = 0) -> Iterator[Phase]:
+        """A round in which everybody takes part, from its opening to the last vote.
+
+        So many of the hospitals, the last ones, are `rejected`.
+        """
         key = AttemptKey(self._training, number, 1)
         lead = self._coordinator
         model = lead.training(self._training).model
@@ -106,7 +110,7 @@ class Course:
         yield self._lead("closeSubmissions", lambda: lead.close_submissions(key))
         yield self._each(self._nodes, "reveal", lambda one: one.reveal(key, _nonce(key, one)))
         yield self._lead("closeReveals", lambda: lead.close_reveals(key))
-        agreed = self._agreed(key)
+        agreed = self._agreed(key, rejected)
         signed = set_digest(key, agreed)
         yield self._each(self._nodes, "agree", lambda one: one.agree(key, signed, opens=True))
         first = self._nodes[:1]
@@ -132,6 +136,15 @@ class Course:
         used = TASK, self._training, model, course_digest("another reason")
         yield self._lead("rollBack", lambda: self._promotions().roll_back(*used))
 
+    def appeal(self, number: int) -> Iterator[Phase]:
+        """The last hospital appeals against its rejection in round `number`, which is upheld."""
+        last, reason = self._hospitals[-1], course_digest("appeal")
+        whose = self._training, number
+        yield self._lead("appeal", lambda: _appeals(last).appeal(*whose, reason))
+        decided = (*whose, last.account or "", True, reason)
+        both = [_appeals(one) for one in (self._coordinator, self._deputy)]
+        yield Phase("decide", [partial(one.decide, *decided) for one in both], parallel=False)
+
     def _promotions(self) -> Promotions:
         found = self._coordinator.promotions
         if found is None:
@@ -150,13 +163,15 @@ class Course:
         root, update = course_digest("root " + words), course_digest("update " + words)
         return hospital.submit(key, root, update, SAMPLES)
 
-    def _agreed(self, key: AttemptKey) -> AgreedSet:
-        accepted = tuple(one.hospital for one in self._coordinator.submissions(key))
+    def _agreed(self, key: AttemptKey, rejected: int) -> AgreedSet:
+        hospitals = tuple(one.hospital for one in self._coordinator.submissions(key))
+        accepted = hospitals[: len(hospitals) - rejected]
         return AgreedSet(
             submissions_root=self._coordinator.attempt(key).submissions_root,
             opens=True,
             accepted=accepted,
             weights=(SAMPLES,) * len(accepted),
+            rejected=hospitals[len(accepted) :],
         )
 
     def _lead(self, operation: str, call: Callable[[], Receipt]) -> Phase:
@@ -176,6 +191,12 @@ def course_digest(words: str) -> bytes:
 def point_of(words: str) -> bytes:
     """Bytes of the shape of an uncompressed point; the contract looks at no more."""
     return b"\x04" + course_digest(words) + course_digest(words + "'")
+
+
+def _appeals(ledger: Ledger) -> Appeals:
+    if ledger.appeals is None:
+        raise NotFound("the contract of the appeals")
+    return ledger.appeals
 
 
 def _nonce(key: AttemptKey, node: Ledger) -> bytes:

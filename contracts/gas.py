@@ -39,18 +39,19 @@ def measure() -> Gas:
     with tempfile.TemporaryDirectory() as folder, connect(Path(folder)) as endpoint:
         deputy = course_account(DEPUTY)
         coordinator = Ledger.deploy(endpoint.url, course_key("coordinator"), deputy)
-        *deployed, bound = deployment_gas(endpoint.url)
+        *deployed, bound, attached = deployment_gas(endpoint.url)
         spent["deploy"].append(sum(deployed))
         spent["bind"].append(bound)
+        spent["attach"].append(attached)
         course = Course(coordinator, "gas", HOSPITALS, NODES)
         other = Course(coordinator, "another", HOSPITALS, NODES)
         try:
             for phase in _phases(coordinator, course):
                 spent[phase.operation] += [call().gas for call in phase.calls]
-            for phase in _whole(other):
+            for phase in _whole(other, rejected=1):
                 for call in phase.calls:
                     call()
-            for phase in course.come_back():
+            for phase in (*course.come_back(), *other.appeal(ROUNDS - 1)):
                 spent[phase.operation] += [call().gas for call in phase.calls]
         finally:
             for one in (course, other):
@@ -68,11 +69,12 @@ def load() -> Gas:
 def deployment_gas(url: str) -> list[int]:
     """The gas of the last transactions at `url`, where a federation was just deployed.
 
-    One for each contract, the federation's last; then the call that binds the models to it.
+    One for each contract, the federation's last; then the calls that bind the models to it and
+    attach the appeals.
     """
     with Rpc(url) as rpc:
         last = int(rpc.call("eth_blockNumber"), 16)
-        blocks = range(last - len(CONTRACTS), last + 1)
+        blocks = range(last - len(CONTRACTS) - 1, last + 1)
         found = [rpc.call("eth_getBlockByNumber", hex(one), False) for one in blocks]
         receipts = [rpc.call("eth_getTransactionReceipt", one["transactions"][0]) for one in found]
         return [int(one["gasUsed"], 16) for one in receipts]
@@ -110,10 +112,10 @@ def _phases(coordinator: Ledger, course: Course) -> Iterator[Phase]:
     yield from administration(coordinator, hospitals, nodes)
 
 
-def _whole(course: Course) -> Iterator[Phase]:
+def _whole(course: Course, rejected: int = 0) -> Iterator[Phase]:
     yield from course.start()
     for number in range(ROUNDS):
-        yield from course.round(number)
+        yield from course.round(number, rejected)
     yield from course.end(ROUNDS)
 
 

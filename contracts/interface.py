@@ -26,6 +26,7 @@ from contracts.errors import Refused
 from contracts.records import (
     AttemptKey,
     AttemptState,
+    Decision,
     LedgerEvent,
     Role,
     Stage,
@@ -37,6 +38,7 @@ ENUMS: Mapping[str, type[IntEnum]] = {
     "enum Attempts.State": AttemptState,
     "enum Attempts.Standing": Standing,
     "enum Attempts.Verdict": Verdict,
+    "enum Appeals.Decision": Decision,
     "enum Parties.Role": Role,
     "enum Records.Stage": Stage,
 }

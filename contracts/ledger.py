@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY, load_artifact
+from contracts.appeals import Appeals
+from contracts.artifact import (
+    ANCHORS,
+    APPEALS,
+    FEDERATION,
+    MODELS,
+    RECORDS,
+    REGISTRY,
+    load_artifact,
+)
 from contracts.digests import (
     challenge_digest,
     nonce_commitment,
@@ -129,11 +138,15 @@ class Ledger(LedgerReader):
             anchors = sender.deploy(creation_code(ANCHORS, registry))
             records = sender.deploy(creation_code(RECORDS, registry))
             models = sender.deploy(creation_code(MODELS, registry))
-            address = sender.deploy(creation_code(FEDERATION, registry, anchors, records, models))
-            promotions = Promotions(rpc, models, sender)
+            looks = sender.deploy(creation_code(APPEALS, registry))
+            others = registry, anchors, records, models, looks
+            address = to_checksum_address(sender.deploy(creation_code(FEDERATION, *others)))
+            promotions, appeals = Promotions(rpc, models, sender), Appeals(rpc, looks, sender)
             # Creating delivered whatever an earlier life had sent, so this is done once.
-            if promotions.trainings() != to_checksum_address(address):
-                promotions.bind(to_checksum_address(address))
+            if promotions.trainings() != address:
+                promotions.bind(address)
+            if appeals.federation() != address:
+                appeals.attach(address)
         return cls(rpc_url, address, private_key, outbox)
 
     @property

@@ -8,7 +8,8 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from contracts.anchors import Anchors
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
+from contracts.appeals import Appeals
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.client import Client
 from contracts.errors import NotFound, RpcFailed, WrongChain
 from contracts.interface import Interface, interface
@@ -62,8 +63,9 @@ class LedgerReader(Client):
                 f"the federation's contract at {self.contract}", f"another or none ({error})"
             ) from error
         self.addresses[FEDERATION] = self.contract
-        if models := self._find_models():
-            self.addresses[MODELS] = models
+        for name, getter in ((MODELS, "models"), (APPEALS, "appeals")):
+            if address := self._find_contract(getter):
+                self.addresses[name] = address
         self._connect(None)
 
     def _connect(self, sender: Sender | None) -> None:
@@ -76,6 +78,12 @@ class LedgerReader(Client):
         self.promotions = (
             Promotions(self._rpc, self.addresses[MODELS], sender)
             if MODELS in self.addresses
+            else None
+        )
+        # None where they are older than appeals.
+        self.appeals = (
+            Appeals(self._rpc, self.addresses[APPEALS], sender)
+            if APPEALS in self.addresses
             else None
         )
 
@@ -154,6 +162,17 @@ class LedgerReader(Client):
             norm_bound=norm_bound,
             deadline=deadline,
         )
+
+    def opened_at(self, key: AttemptKey) -> int:
+        """Return the block in which an attempt was opened.
+
+        Raises:
+            NotFound: it was never opened.
+        """
+        found = self._find("AttemptAdvanced", _key(key), {"state": AttemptState.OPENED})
+        if found is None:
+            raise NotFound(f"attempt {key.attempt} at round {key.round} of {key.training.hex()}")
+        return found.block
 
     def find_submission(self, key: AttemptKey, hospital: str) -> SubmissionRecord | None:
         """Return what `hospital` submitted, or None."""
@@ -248,10 +267,10 @@ class LedgerReader(Client):
         """The event of a log, by the contract that left it."""
         return self._interfaces()[to_checksum_address(log["address"])].event(log)
 
-    def _find_models(self) -> str | None:
-        """The address of the contract of the models; a federation from before it has none."""
+    def _find_contract(self, getter: str) -> str | None:
+        """The address that a view leads to; a federation from before that contract has none."""
         try:
-            return str(to_checksum_address(self._view("models")))
+            return str(to_checksum_address(self._view(getter)))
         except RpcFailed as error:
             if error.data is None:
                 raise

@@ -94,6 +94,14 @@ class Verdict(IntEnum):
     REJECTED = 3
 
 
+class Decision(IntEnum):
+    """What two administrators said of an appeal; NONE while they have not."""
+
+    NONE = 0
+    UPHELD = 1
+    DISMISSED = 2
+
+
 class Bits(IntFlag):
     """What the review opened of a submission beside its figures."""
 
@@ -241,6 +249,21 @@ class PromotionRecord:
     administrator: str
     rounds: int
     back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppealRecord:
+    """A hospital's appeal; `decided_at` is the block of the decision, None while it is open.
+
+    `upholder` and `dismisser` are the accounts of administrators who last said so, if any did.
+    `reason_hash` is the salted SHA-256 of the hospital's reason.
+    """
+
+    reason_hash: bytes
+    decision: Decision
+    decided_at: int | None
+    upholder: str | None
+    dismisser: str | None
 
 
 @dataclass(frozen=True, slots=True)

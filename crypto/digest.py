@@ -16,7 +16,7 @@ from crypto.context import Context, Item, canonical, parse
 from crypto.errors import EncodingError
 
 MODEL_LABEL = "consilium/model/v1"
-UPDATE_LABEL = "consilium/update/v1"
+UPDATE_LABEL = "consilium/update/v2"
 SHARE_LABEL = "consilium/share/v1"
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
@@ -57,9 +57,12 @@ def load_model(data: bytes) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
     return network, tensors
 
 
-def update_digest(context: Context, hospital: str, salt: bytes, update: bytes) -> bytes:
-    """The salted digest of a hospital's encoded update: hiding while the salt is secret."""
-    return sha256(context.bind(UPDATE_LABEL, hospital, salt, update)).digest()
+def update_digest(context: Context, hospital: str, salt: bytes, update_sha256: bytes) -> bytes:
+    """The salted digest of the SHA-256 of a hospital's encoded update: hiding while the salt is.
+
+    Over the hash and not the update, so that salt and hash can be shown without the update.
+    """
+    return sha256(context.bind(UPDATE_LABEL, hospital, salt, update_sha256)).digest()
 
 
 def share_digest(context: Context, dealer: str, holder: str, salt: bytes, share: bytes) -> bytes:

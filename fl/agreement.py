@@ -6,7 +6,7 @@ the same set; so each node judges for itself, and anyone can repeat it later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ from fl.verdict import Rule
 OUT_OF_RANGE = "holds values out of range, so nothing was computed on it"
 OUT_OF_NORM = "its norm exceeds the public bound"
 NOT_DRAWN = "it was not drawn for this round"
+ON_APPEAL = "; accepted on appeal"
 BAD_SLICE = "its donated rows hold values out of range, or labels that are none"
 
 
@@ -54,7 +55,10 @@ class Sharing:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The agreed set, and for each hospital or node that is out a sentence that says why."""
+    """The agreed set, and for each hospital or node that is out a sentence that says why.
+
+    `excused` says so of hospitals that are in by an upheld appeal alone.
+    """
 
     agreed: AgreedSet
     refused: Mapping[str, str]
@@ -62,6 +66,7 @@ class Verdicts:
     rejected: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     flagged: tuple[str, ...] = ()
+    excused: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge_sharing(
@@ -109,13 +114,19 @@ def judge_attempt(
     sharing: Sharing,
     outcome: Outcome | None = None,
     norm_bound: int = 0,
+    excused: Collection[str] = (),
 ) -> Verdicts:
     """The set of an attempt, from its sharing and what its review opened, if there was one.
 
     `root` is the submissions' root on the ledger, `norm_bound` the round's bound in units of 2^-16.
+    Hospitals that are `excused` (see `fl.appeals`) are not rejected for their balanced accuracy;
+    sharing, range and norm refuse them as all others.
     """
+    warned: dict[str, str] = {}
     if isinstance(outcome, UpdateOutcome):
-        refused, rejected = _reviewed(plan, sharing, outcome)
+        refused, low = _reviewed(plan, sharing, outcome)
+        rejected = {name: why for name, why in low.items() if name not in excused}
+        warned = {name: f"{why}{ON_APPEAL}" for name, why in low.items() if name in excused}
     elif isinstance(outcome, SliceOutcome):
         refused, rejected = _without_slice(sharing, outcome), {}
     else:
@@ -146,7 +157,7 @@ def judge_attempt(
         norm_bound=_next_bound(outcome, norm_bound),
         reason=reason,
     )
-    return Verdicts(agreed, refused, sharing.left_out, rejected, findings, flagged)
+    return Verdicts(agreed, refused, sharing.left_out, rejected, findings, flagged, warned)
 
 
 def judged_nodes(plan: Plan, joins: Sequence[JoinRecord]) -> list[str]:
@@ -174,7 +185,7 @@ def threshold(rule: Rule, reference: float, classes: int) -> float:
 def _reviewed(
     plan: Plan, sharing: Sharing, outcome: UpdateOutcome
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Who is refused and who is rejected, each with a sentence."""
+    """Who is refused and whose balanced accuracy is too low, each with a sentence."""
     refused, rejected = dict(sharing.refused), {}
     for name in sharing.samples:
         finding = outcome.findings.get(name)

@@ -21,6 +21,7 @@ from fl.agreement import (
     norm_bound_of,
     pack_set,
 )
+from fl.appeals import excused_in
 from fl.errors import MessageError, PartyFailed, RoundFailed
 from fl.evaluation import read_evaluation
 from fl.examination import REVIEW, Examination
@@ -265,6 +266,7 @@ class Attempt(Examination):
                 accepted=weights,
                 refused=verdicts.refused,
                 rejected=verdicts.rejected,
+                excused=verdicts.excused,
                 reviewed=outcome is not None,
                 kept=agreed.keeps,
                 findings=verdicts.findings,
@@ -298,6 +300,7 @@ class Attempt(Examination):
             self._sharing(),
             outcome,
             self._norm_bound(),
+            excused_in(self.ledger, self.plan, self.key),
         )
 
     def _sharing(self) -> Sharing:

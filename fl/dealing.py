@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -26,13 +27,19 @@ SALT_BYTES = 32
 
 @dataclass(frozen=True)
 class Dealing:
-    """Shares of shape (L + 2,) and salts by node, their digests in order, and the commitments."""
+    """Shares of shape (L + 2,) and salts by node, their digests in order, and the commitments.
+
+    `update_salt` and `update_sha256` open `update_hash` to whoever is shown them, who learns
+    nothing else of the update.
+    """
 
     shares: Mapping[str, Words]
     salts: Mapping[str, bytes]
     digests: tuple[bytes, ...]
     share_root: bytes
     update_hash: bytes
+    update_salt: bytes
+    update_sha256: bytes
 
 
 def deal(
@@ -58,6 +65,7 @@ def deal(
         share_digest(context, hospital, node, salts[node], field.to_bytes(shares[node]))
         for node in points
     )
-    encoded = update.astype("<i8").tobytes()
-    update_hash = update_digest(context, hospital, stream.bytes(SALT_BYTES), encoded)
-    return Dealing(shares, salts, digests, merkle_root(digests), update_hash)
+    salt = stream.bytes(SALT_BYTES)
+    content = sha256(update.astype("<i8").tobytes()).digest()
+    update_hash = update_digest(context, hospital, salt, content)
+    return Dealing(shares, salts, digests, merkle_root(digests), update_hash, salt, content)

@@ -20,6 +20,7 @@ from contracts.records import (
 from crypto.vss import Answer
 from fl.aggregates import Aggregate, aggregate_for, result_digest
 from fl.agreement import Sharing, judge_attempt, judge_sharing, judged_nodes, norm_bound_of
+from fl.appeals import excused_in
 from fl.custody import Custody
 from fl.errors import MessageError, StepRefused
 from fl.examiner import Examiner
@@ -130,6 +131,7 @@ class Judging(Party):
             sharing,
             outcome,
             self._norm_bound(key),
+            excused_in(self.ledger, self.plan, key),
         ).agreed
 
     def _sharing(self, key: AttemptKey, carried: Sequence[bytes]) -> Sharing:

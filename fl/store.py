@@ -64,6 +64,8 @@ class SubmissionNote:
 class AttemptNote:
     """How an attempt ended. `accepted` maps hospitals to weights, the others to reasons.
 
+    `excused` tells of accepted hospitals why an upheld appeal was needed.
+
     `reviewed` tells whether the submissions were tested; then `findings` has what was opened of
     each, `flagged` the donors whose slices were set aside, `slices` the rows of each class in each
     slice that stands, and `kept` says that the round ended with the model that it began with.
@@ -78,6 +80,7 @@ class AttemptNote:
     accepted: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
+    excused: Mapping[str, str] = field(default_factory=dict)
     reviewed: bool = False
     kept: bool = False
     findings: Mapping[str, Finding] = field(default_factory=dict)

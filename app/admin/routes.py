@@ -29,6 +29,7 @@ def overview() -> str:
         under_way=lists.under_way(),
         latest=[line for line in lists.trainings(LATEST) if not line.under_way][:LATEST],
         parties=lists.parties(),
+        appeals=services().appeals.waiting_for_people(),
         first_task=task_names()[0],
         words=WORDS,
     )

@@ -168,7 +168,10 @@ def round_page(training_id: str, number: int) -> str:
     check = None
     if "check" in request.args:
         check = check_round(made.database, made.open_ledger, training_id, number)
-    return render_template("admin/round.html", round=chosen, votes=votes, check=check, **shown)
+    appeals = made.appeal_views.of_round(training_id, number)
+    return render_template(
+        "admin/round.html", round=chosen, votes=votes, check=check, appeals=appeals, **shown
+    )
 
 
 @blueprint.get("/trainings/<training_id>/donation/dossier", defaults={"number": DONATION})

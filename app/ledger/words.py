@@ -61,6 +61,22 @@ EVENTS: Final[Mapping[str, Words]] = {
         "Model rolled back",
         "A model that was in use before is in use again, for a reason kept elsewhere.",
     ),
+    "Attached": Words(
+        "Appeals attached to rounds",
+        "Only rejections in this contract’s rounds can be appealed.",
+    ),
+    "Appealed": Words(
+        "Second look asked for",
+        "A rejected hospital appealed, for a reason kept elsewhere; the round stays as it is.",
+    ),
+    "AppealJudged": Words(
+        "Opinion on an appeal",
+        "An administrator upheld or dismissed it; it counts once another one says the same.",
+    ),
+    "AppealDecided": Words(
+        "Appeal decided",
+        "Two administrators said the same. What they upheld counts from the next round on.",
+    ),
     "Sealed": Words(
         "Record sealed", "A patient’s record was sealed among doctors; so many of them open it."
     ),
@@ -145,6 +161,9 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "bind": "Bound the models to the trainings",
     "promote": "Put a model into use",
     "rollBack": "Rolled back to a model",
+    "attach": "Attached the appeals to the rounds",
+    "appeal": "Asked for a second look",
+    "decide": "Decided an appeal",
     "seal": "Sealed a record",
     "request": "Asked to open a record",
     "approve": "Approved an opening",
@@ -179,6 +198,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "quorum": "Votes needed",
     "review": "Hash of what the test opened",
     "samples": "Rows",
+    "upheld": "Upheld",
     "threshold": "Nodes that may collude in vain",
 }
 
@@ -211,4 +231,5 @@ CONTRACTS: Final[Mapping[str, str]] = {
     "Anchors": "roots over the audit log",
     "Records": "sealed records and who opened them",
     "Models": "which model is in use",
+    "Appeals": "second looks at rejected submissions",
 }

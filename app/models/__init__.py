@@ -1,5 +1,6 @@
 """The database's tables, a file a subject. Hashes are lower-case hex in columns of their own."""
 
+from app.models.appeals import AppealRow, OpinionRow
 from app.models.approvals import ApprovalRow, ApprovalRuleRow, OperatorRow
 from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
@@ -29,6 +30,7 @@ from app.models.users import SessionRow, UserRow
 from app.models.wallets import LedgerRoleRow, WalletNonceRow, WalletRow
 
 __all__ = [
+    "AppealRow",
     "ApprovalRow",
     "ApprovalRuleRow",
     "AttemptRow",
@@ -48,6 +50,7 @@ __all__ = [
     "LedgerTransactionRow",
     "MessageRow",
     "OperatorRow",
+    "OpinionRow",
     "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",

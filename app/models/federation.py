@@ -11,7 +11,8 @@ from app.models.base import NAME, Base
 class DeploymentRow(Base):
     """The contract of this installation on one chain.
 
-    `models` is the contract of the models in use; None where the contracts are older than that.
+    `models` is the contract of the models in use, `appeals` that of the appeals; None where the
+    contracts are older than that.
     """
 
     __tablename__ = "deployments"
@@ -22,6 +23,7 @@ class DeploymentRow(Base):
     genesis_hash: Mapped[str] = mapped_column(String(64), unique=True)
     contract: Mapped[str] = mapped_column(String(42))
     models: Mapped[str | None] = mapped_column(String(42))
+    appeals: Mapped[str | None] = mapped_column(String(42))
 
 
 class PartyRow(Base):

@@ -5,7 +5,8 @@ back. It is answered in JSON: `typed` and `issued` (what to sign, and when it wa
 `location` (where to go on) or `error` (a sentence). operator/home.html gets `hospital` (None: not
 set yet), `wallet` (a `LinkedWallet` or None), `rule`, `waiting` and `decided` (lists of `Asked`),
 `models` (a list of `OwnModel`); `party` (account and key, or None), `tasks` (whose data sets name
-the hospital), `submissions` (a `Table`, one page of `total` rows), `page`, `pages`.
+the hospital), `submissions` (a `Table`, one page of `total` rows), `page`, `pages`,
+`rejections` (`OwnRejection`s by training and the round's title).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import ModelRefused, RequestError
+from app.operator import appeals
 from app.services.approval_message import MOST_REASON, TypedData
 from app.services.hospital_record import find_party, submissions_table, tasks_of
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
@@ -41,6 +43,7 @@ from app.web.services import services
 from fl.datasets import get_task
 
 blueprint = Blueprint("operator", __name__, url_prefix="/operator")
+blueprint.register_blueprint(appeals.blueprint)
 
 PAGE = 20
 
@@ -82,7 +85,7 @@ def submissions(form: str) -> Response:
 def _record(hospital: str | None) -> dict[str, Any]:
     """The own hospital's account and key, its data sets, and a page of its submissions."""
     if hospital is None:
-        return {"party": None, "tasks": [], "submissions": None}
+        return {"party": None, "tasks": [], "submissions": None, "rejections": {}}
     database = services().database
     table = submissions_table(database, hospital)
     pages = max(1, -(-len(table.rows) // PAGE))
@@ -92,6 +95,7 @@ def _record(hospital: str | None) -> dict[str, Any]:
         "party": find_party(database, hospital),
         "tasks": [get_task(name) for name in tasks_of(hospital)],
         "submissions": shown,
+        "rejections": services().appeal_views.of_hospital(hospital),
         "total": len(table.rows),
         "page": page,
         "pages": pages,

@@ -17,7 +17,7 @@ from app.services.dossier_story import Story
 from app.services.round_names import in_order, is_update, round_title
 from app.services.unopened import AWAITING, UNOPENED
 from app.stores.rounds import FINALISED
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, RECORDS, REGISTRY
 from contracts.errors import BadEvidence
 from contracts.evidence import Block, check_block
 from contracts.groundwork import read_set
@@ -40,6 +40,7 @@ _NOTHING: dict[str, Any] = {
 }
 # Events of an earlier attempt that show what a quorum agreed on in it.
 _SHOWING = frozenset({"SetSigned", "SetPublished", "Voted"})
+_HEARD = frozenset({"Appealed", "AppealJudged", "AppealDecided"})
 
 
 def has_dossier(database: Database, training: str, number: int) -> bool:
@@ -120,14 +121,15 @@ class Dossiers:
         ledger = self._ledger
         history = ledger.registry.history()
         events = list(ledger.events(key.training))
+        heard = _heard(events, key)
         with Rpc(ledger.rpc_url) as rpc:
-            wanted = [*history, *_of_round(rpc, events, key)]
+            wanted = [*history, *_of_round(rpc, events, key), *heard]
             blocks = collect(rpc, {event.transaction for event in wanted})
         return {
             "chain_id": ledger.chain_id,
             "contracts": {
                 name.lower(): ledger.addresses[name]
-                for name in (REGISTRY, ANCHORS, RECORDS, FEDERATION)
+                for name in (REGISTRY, ANCHORS, RECORDS, FEDERATION, *([APPEALS] if heard else []))
             },
             "fingerprint": Members.of(history).fingerprint(ledger.chain_id, ledger.addresses).hex(),
             "training": key.training.hex(),
@@ -148,6 +150,18 @@ def _of_round(rpc: Rpc, events: list[LedgerEvent], key: AttemptKey) -> list[Ledg
     bounding = [e.key for e in reversed(before) if e.name == "SetPublished" and _bounds(rpc, e)][:1]
     shown = {*voted, *bounding}
     return own + [e for e in before if e.key in shown and e.name in _SHOWING]
+
+
+def _heard(events: list[LedgerEvent], key: AttemptKey) -> list[LedgerEvent]:
+    """The appeals that were upheld before an attempt at a round of updates, call by call."""
+    first = min(event.block for event in events if event.key == key)
+    earlier = [e for e in events if e.name in _HEARD and e.block < first and is_update(key.round)]
+    upheld = {_place(e) for e in earlier if e.name == "AppealDecided" and e.values["upheld"]}
+    return [event for event in earlier if _place(event) in upheld]
+
+
+def _place(event: LedgerEvent) -> tuple[object, object]:
+    return event.values["round"], event.values["hospital"]
 
 
 def _bounds(rpc: Rpc, published: LedgerEvent) -> bool:

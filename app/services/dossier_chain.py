@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.services.dossier_check import Findings
 from app.services.dossier_format import Dossier
-from contracts.artifact import ANCHORS, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, RECORDS, REGISTRY
 from contracts.errors import ChainUnreachable, LedgerError
 from contracts.evidence import check_block
 from contracts.reader import LedgerReader
@@ -48,6 +48,8 @@ def _check_contract(findings: Findings, dossier: Dossier, url: str) -> None:
         for name in (REGISTRY, ANCHORS, RECORDS):
             there = ledger.addresses[name]
             findings.compare(f"contract {name}", there, getattr(given, name.lower()))
+        if given.appeals is not None:
+            findings.compare(f"contract {APPEALS}", ledger.addresses.get(APPEALS), given.appeals)
         record = ledger.attempt(AttemptKey(dossier.training, dossier.round, dossier.attempt))
         shown = dossier.summary
         findings.compare("agreed set on the chain", record.agreed_hash, shown.set_sha256)

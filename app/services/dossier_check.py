@@ -24,6 +24,7 @@ from app.services.dossier_format import (
     read_dossier,
 )
 from app.services.dossier_story import Story, addresses
+from contracts.appeals import upheld_before
 from contracts.artifact import FEDERATION
 from contracts.digests import set_digest, submissions_root
 from contracts.errors import BadEvidence
@@ -220,8 +221,13 @@ class _Check:
             self._compare("review", "signed by its three nodes", _signed(outcome))
         bound = _norm_bound(self._story, plan)
         return judge_attempt(
-            plan, aggregate, submissions_root(submissions), sharing, outcome, bound
+            plan, aggregate, submissions_root(submissions), sharing, outcome, bound, self._excused()
         )
+
+    def _excused(self) -> frozenset[str]:
+        """The hospitals whose appeal was upheld before the attempt was opened; see `fl.appeals`."""
+        upheld = upheld_before(self._story.hearing.upheld, self._story.opened)
+        return frozenset(map(self._plan.name_of, upheld))
 
     def _answers(self) -> Iterator[tuple[str, dict[str, Answer]]]:
         seen: set[tuple[str, str]] = set()

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     ValidationError,
+    field_validator,
 )
 
 from app.errors import AppError
@@ -99,12 +100,21 @@ class _Part(BaseModel):
 
 
 class Contracts(_Part):
-    """The addresses of a federation's contracts."""
+    """The addresses of a federation's contracts; `appeals` where an upheld one counted."""
 
     registry: Account
     anchors: Account
     records: Account
     federation: Account
+    appeals: Account | None = None
+
+    @field_validator("appeals")
+    @classmethod
+    def _not_null(cls, value: str | None) -> str:
+        """Where there is nothing to name, the member is not there: one way to be written."""
+        if value is None:
+            raise ValueError("null instead of an address")
+        return value
 
 
 class Judged(_Part):
@@ -184,7 +194,9 @@ class Dossier(_Part):
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        return (json.dumps(self.model_dump(), indent=1, ensure_ascii=False) + "\n").encode()
+        return (
+            json.dumps(self.model_dump(exclude_none=True), indent=1, ensure_ascii=False) + "\n"
+        ).encode()
 
 
 def read_dossier(data: bytes) -> Dossier:

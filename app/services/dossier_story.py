@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.services.dossier_format import Dossier
-from contracts.artifact import ANCHORS, FEDERATION, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, RECORDS, REGISTRY
 from contracts.errors import BadEvidence
 from contracts.evidence import CheckedBlock, Transaction, check_block, created_by, events_of
 from contracts.groundwork import Earlier, Opening, open_training
+from contracts.hearing import Hearing
 from contracts.interface import Interface, interface
 from contracts.members import Members
 from contracts.records import AttemptKey, AttemptState, LedgerEvent, Permission, Role
@@ -27,7 +28,10 @@ _AS = {"submit": "hospital"} | dict.fromkeys(NODES, "node")
 
 @dataclass
 class Story:
-    """The state after all transactions of a dossier; `signers` holds who signed, and as what."""
+    """The state after all transactions of a dossier; `signers` holds who signed, and as what.
+
+    `opened` is the block in which the attempt was opened.
+    """
 
     dossier: Dossier
     members: Members = field(default_factory=Members)
@@ -37,13 +41,17 @@ class Story:
     keys: dict[str, bytes | None] = field(default_factory=dict)
     signers: set[tuple[str, str]] = field(default_factory=set)
     transactions: int = 0
+    opened: int = 0
 
     def __post_init__(self) -> None:
         given = self.dossier
         self._places = addresses(given)
         self._interfaces: dict[str, Interface] = {
-            self._places[name]: interface(name) for name in (FEDERATION, REGISTRY)
+            self._places[name]: interface(name)
+            for name in (FEDERATION, REGISTRY, APPEALS)
+            if name in self._places
         }
+        self.hearing = Hearing(given.training)
         self.key = AttemptKey(given.training, given.round, given.attempt)
 
     def tell(self) -> None:
@@ -51,12 +59,14 @@ class Story:
         for block in self._blocks():
             for transaction in block.transactions:
                 try:
-                    self._take(transaction)
+                    self._take(transaction, block.number)
                 except BadEvidence as error:
                     where = f"block {block.number}, transaction 0x{transaction.hash.hex()[:12]}"
                     raise BadEvidence(f"{where}: {error}") from error
         if self.replay is None or self.replay.state != AttemptState.FINALISED:
             raise BadEvidence("the transactions do not finish the attempt")
+        if (APPEALS in self._places) != bool(self.hearing.calls):
+            raise BadEvidence("it names the contract of the appeals, and shows none")
 
     def _blocks(self) -> Iterator[CheckedBlock]:
         last: CheckedBlock | None = None
@@ -74,7 +84,7 @@ class Story:
             last = block
             yield block
 
-    def _take(self, transaction: Transaction) -> None:
+    def _take(self, transaction: Transaction, block: int) -> None:
         self.transactions += 1
         if not transaction.succeeded:
             raise BadEvidence("it failed, so it shows nothing")
@@ -86,7 +96,9 @@ class Story:
         elif transaction.to == self._places[REGISTRY]:
             self._call_registry(transaction, events)
         elif transaction.to == self._places[FEDERATION]:
-            self._call_federation(transaction, events)
+            self._call_federation(transaction, events, block)
+        elif transaction.to == self._places.get(APPEALS):
+            self._hear(transaction, events, block)
         else:
             raise BadEvidence("it is for none of the federation’s contracts")
 
@@ -107,7 +119,18 @@ class Story:
             if event.contract == self._places[REGISTRY]:
                 self.members.apply(event)
 
-    def _call_federation(self, transaction: Transaction, events: list[LedgerEvent]) -> None:
+    def _hear(self, transaction: Transaction, events: list[LedgerEvent], block: int) -> None:
+        """An appeal, or what an administrator said of one."""
+        sender = transaction.sender
+        _require(self.replay is None, "an appeal follows the attempt, where it counts for nothing")
+        function, values = _read(APPEALS, transaction.data)
+        for name, said in self.hearing.apply(sender, function, values, self.members, block):
+            _expect(events, name, said)
+        self.signers.add((sender, "hospital" if function == "appeal" else "administrator"))
+
+    def _call_federation(
+        self, transaction: Transaction, events: list[LedgerEvent], block: int
+    ) -> None:
         sender = transaction.sender
         function, values = _read(FEDERATION, transaction.data)
         if function == "openTraining":
@@ -118,6 +141,8 @@ class Story:
         key = AttemptKey(**values["key"])
         _require(key.training == self.key.training, f"{function} is of another training")
         if key == self.key:
+            if self.replay is None:
+                self.opened = block
             self._step(sender, function, values, events)
             return
         _require(self.replay is None, f"{function} of another attempt follows this one")
@@ -177,6 +202,7 @@ def addresses(dossier: Dossier) -> dict[str, str]:
     """The contracts' addresses by their names in `contracts.artifact`."""
     given = dossier.contracts
     found = {REGISTRY: given.registry, ANCHORS: given.anchors, RECORDS: given.records}
+    found |= {APPEALS: given.appeals} if given.appeals else {}
     return found | {FEDERATION: given.federation}
 
 

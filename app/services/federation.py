@@ -16,7 +16,7 @@ from app.models import DeploymentRow, PartyRow
 from app.services.keys import KeyRing, Keys
 from app.stores.outbox import TableOutbox
 from config import DATASETS, Settings
-from contracts.artifact import MODELS
+from contracts.artifact import APPEALS, MODELS
 from contracts.chain import ChainEndpoint, connect, fund
 from contracts.delivery import Delivery
 from contracts.errors import RpcFailed, WrongChain
@@ -98,7 +98,7 @@ class Federation:
 
     def set_policy(self, task: str, policy: Policy) -> None:
         """Change the rules of a task: both administrators of this installation decide."""
-        with self._deputy() as deputy:
+        with self.deputy() as deputy:
             self.ledger.registry.set_policy(task, policy)
             deputy.registry.set_policy(task, policy)
 
@@ -116,12 +116,13 @@ class Federation:
     def _seat(self, accounts: Sequence[str]) -> None:
         """See that these nodes are among those that the registry has; else they replace them."""
         if not set(accounts) <= set(self.ledger.registry.nodes()):
-            with self._deputy() as deputy:
+            with self.deputy() as deputy:
                 self.ledger.registry.set_nodes(accounts)
                 deputy.registry.set_nodes(accounts)
 
     @contextmanager
-    def _deputy(self) -> Iterator[Ledger]:
+    def deputy(self) -> Iterator[Ledger]:
+        """The contracts as the other administrator's account sees them, until the end."""
         keys = self.keys(DEPUTY)
         fund(self.endpoint, [keys.account])
         ledger = self.ledger_of(keys)
@@ -209,6 +210,7 @@ def _note_deployment(
         genesis_hash=genesis,
         contract=ledger.contract,
         models=ledger.addresses.get(MODELS),
+        appeals=ledger.addresses.get(APPEALS),
     )
     with database.transaction() as session:
         session.add(row)

@@ -34,7 +34,10 @@ class Share:
 
 @dataclass(frozen=True)
 class AttemptTimeline:
-    """One attempt at the round. `mined_ms` is the mean from sending to receipt, None if unknown."""
+    """One attempt at the round; number 0 holds the appeals against its verdicts, which follow.
+
+    `mined_ms` is the mean from sending to receipt, None if unknown.
+    """
 
     number: int
     steps: list[Step]
@@ -46,7 +49,7 @@ class AttemptTimeline:
 
 
 def round_timeline(database: Database, training: str, number: int) -> list[AttemptTimeline]:
-    """The attempts at a round, in order; empty where the copy holds none."""
+    """The attempts at a round, in order, then its appeals; empty where the copy holds none."""
     query = (
         select(LedgerEventRow)
         .filter_by(training=training, round=number)
@@ -61,7 +64,7 @@ def round_timeline(database: Database, training: str, number: int) -> list[Attem
                 of_attempt[event.transaction_hash] = transaction_line(event.transaction)
     return [
         _timeline(tried, list(sent.values()), _mined_ms(database, training, number, tried))
-        for tried, sent in sorted(attempts.items())
+        for tried, sent in sorted(attempts.items(), key=lambda one: (not one[0], one[0]))
     ]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.models import DeploymentRow, PartyRow, TrainingRow
 from app.services.check_report import NOTHING, UNREADABLE, Report
 from app.services.federation import HOSPITAL, NODE, Federation
-from contracts.artifact import MODELS
+from contracts.artifact import APPEALS, MODELS
 from contracts.reader import LedgerReader
 from contracts.records import Role
 from fl.plan import Member, Plan
@@ -32,6 +32,11 @@ def check_deployment(report: Report, federation: Federation, session: Session) -
     if ledger.promotions is not None:
         followed = ledger.promotions.trainings()
         report.compare("contract that its models’ one follows", ledger.contract, followed)
+    report.compare("contract, its appeals’", ledger.addresses.get(APPEALS), row.appeals)
+    if ledger.appeals is not None:
+        report.compare(
+            "contract that its appeals’ one follows", ledger.contract, ledger.appeals.federation()
+        )
     genesis = ledger.block(0).hash.hex()
     report.compare("contract, its chain’s first block", genesis, row.genesis_hash)
 

@@ -31,6 +31,7 @@ from crypto.errors import CryptoError
 from crypto.vss import Answer
 from fl.aggregates import aggregate_for
 from fl.agreement import Verdicts, judge_attempt, judge_sharing, starting_bound
+from fl.appeals import excused_in
 from fl.errors import FlError
 from fl.messages import ANSWERS, Statement, unpack_answers
 from fl.outcome import Outcome, SliceOutcome, find_outcome, review_purpose
@@ -121,7 +122,13 @@ class ReviewCheck:
         )
         root = submissions_root(submissions)
         return judge_attempt(
-            self._plan, aggregate, root, sharing, outcome, self._norm_bound(record)
+            self._plan,
+            aggregate,
+            root,
+            sharing,
+            outcome,
+            self._norm_bound(record),
+            excused_in(self._ledger, self._plan, self._key),
         )
 
     def _answers(self, messages: Sequence[MessageRow]) -> Iterator[tuple[str, dict[str, Answer]]]:
@@ -151,7 +158,7 @@ class ReviewCheck:
         judged = events.get(("SubmissionJudged", self._key, record.hospital))
         said = Verdict(judged.values["verdict"]) if judged else Verdict.NONE  # type: ignore[arg-type]
         self._compare(f"{name}'s verdict", _word(said, outcome is not None), row.verdict)
-        reason = {**verdicts.refused, **verdicts.rejected}.get(name, "")
+        reason = {**verdicts.refused, **verdicts.rejected, **verdicts.excused}.get(name, "")
         self._compare(f"{name}'s reason", reason, row.reason)
         shown = events.get(("Reviewed", self._key, record.hospital))
         figures = _figures(shown.values) if shown else (None, None, None)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import RequestError
 from app.models import JobRow, TrainingRow
 from app.models.base import now
+from app.services import appeal_writing
 from app.services.approvals import ask
 from app.services.comparisons import compare, past_of
 from app.services.federation import HOSPITAL, NODE, Federation
@@ -239,12 +240,14 @@ class Trainings:
         )
 
     def _watching(self, watch: Watcher) -> Watcher:
-        """Whoever promotes a model does not wait until another one is trained."""
+        """Whoever promotes a model, or decides an appeal, does not wait until one is trained."""
 
         def watching(event: Event) -> None:
             watch(event)
             if has_work(self._database):
                 write_waiting(self._federation)
+            if appeal_writing.has_work(self._database):
+                appeal_writing.write_waiting(self._federation)
 
         return watching
 

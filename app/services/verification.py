@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.models import ResultRow, TrainingRow
 from app.services.anchoring import Anchoring
+from app.services.appeal_check import check_appeals
 from app.services.audit import AuditLog
 from app.services.check_report import NOTHING, Report
 from app.services.copy_check import CopyCheck
@@ -68,6 +69,7 @@ class Verification:
             guard("parties", partial(check_members, self._report, self._ledger, session, rows))
             guard("roles", partial(self._roles, session))
             guard("promotions", partial(check_promotions, self._report, self._federation, session))
+            guard("appeals", partial(check_appeals, self._report, self._federation, session))
             for row in rows:
                 self._training(session, row)
             self._tell("copy of the ledger")

@@ -276,7 +276,7 @@ def _judge(submission: SubmissionRow, note: AttemptNote) -> None:
     elif name in note.rejected:
         submission.verdict, submission.reason = REJECTED, note.rejected[name]
     elif note.reviewed and name in note.accepted:
-        submission.verdict, submission.reason = ACCEPTED, ""
+        submission.verdict, submission.reason = ACCEPTED, note.excused.get(name, "")
     else:
         submission.verdict, submission.reason = NOT_VERIFIED, ""
     if (finding := note.findings.get(name)) is not None:

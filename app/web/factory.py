@@ -8,6 +8,7 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from app.admin import routes as admin
+from app.appeals import routes as appeals
 from app.auth import routes as auth
 from app.database import Database
 from app.datasets import imports as importing
@@ -18,6 +19,8 @@ from app.ledger import routes as ledger
 from app.operator import routes as operator
 from app.results import routes as results
 from app.services.accounts import Accounts
+from app.services.appeal_view import AppealViews
+from app.services.appeals import Appeals
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
@@ -66,7 +69,7 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     importing.install(app)
     CSRFProtect(app)
     for pages in (
-        home, auth, admin, datasets, importing, doctor, operator, versions, ledger, results
+        home, auth, admin, datasets, importing, doctor, operator, versions, appeals, ledger, results
     ):  # fmt: skip
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
@@ -120,6 +123,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         wishes=Wishes(database, audit),
         operators=Operators(database, audit),
         approvals=Approvals(database, audit),
+        appeals=Appeals(database, audit),
+        appeal_views=AppealViews(database),
         ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),

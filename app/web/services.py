@@ -10,6 +10,8 @@ from flask import Flask, current_app
 
 from app.database import Database
 from app.services.accounts import Accounts
+from app.services.appeal_view import AppealViews
+from app.services.appeals import Appeals
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
 from app.services.checks import Checks
@@ -48,6 +50,8 @@ class Services:
     wishes: Wishes
     operators: Operators
     approvals: Approvals
+    appeals: Appeals
+    appeal_views: AppealViews
     ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from app.database import Database
+from app.services.federation import open_federation
+from app.services.requests import TrainingRequest
+from app.services.simulation import Simulation
+from app.services.trainings import Trainings
 from contracts.chain import ChainEndpoint, connect
 from tests.app import commandline
+from tests.app.installations import settings_of
 from tests.app.mariadb import MariaDB
 
 
@@ -36,6 +41,19 @@ def trained(repository: Path, trained_folder: Path) -> dict[str, Any]:
     (trained_folder / "progress.txt").write_text(done.stderr)
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+@pytest.fixture(scope="session")
+def attacked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation with one finished round, in which Hungary attacks."""
+    folder = tmp_path_factory.mktemp("attacked") / "instance"
+    with open_federation(settings_of(folder)) as federation:
+        trainings = Trainings(federation)
+        plan = trainings.plan(TrainingRequest(rounds=1, local_epochs=1))
+        simulation = Simulation("label-flip", ("Hungary",))
+        started = trainings.start(plan, simulation=simulation)
+        assert trainings.run(started, lambda _: None).finished
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -17,23 +17,15 @@ from app.services.check_report import Report
 from app.services.federation import Federation, open_federation
 from app.services.hospital_check import HospitalCheck
 from app.services.keys import party_folder
-from app.services.requests import TrainingRequest
-from app.services.simulation import Simulation
-from app.services.trainings import Trainings
 from app.services.verification import Verification
 from config import Settings
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(attacked_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with one finished training of one round, in which Hungary attacks."""
     folder = tmp_path_factory.mktemp("verify") / "instance"
-    with open_federation(settings_of(folder)) as federation:
-        trainings = Trainings(federation)
-        plan = trainings.plan(TrainingRequest(rounds=1, local_epochs=1))
-        simulation = Simulation("label-flip", ("Hungary",))
-        started = trainings.start(plan, simulation=simulation)
-        assert trainings.run(started, lambda _: None).finished
+    shutil.copytree(attacked_folder, folder)
     return folder
 
 

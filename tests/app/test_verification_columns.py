@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.models import Base, PromotionRow, TrainingRow
+from app.models import AppealRow, Base, OpinionRow, PromotionRow, TrainingRow, UserRow
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
+from app.services.appeal_writing import write_waiting as write_appeals
 from app.services.audit import AuditLog
 from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
@@ -65,6 +66,13 @@ FREE_TABLES = {
 
 # Columns that nothing anchors, in tables of which the others are.
 FREE_COLUMNS = {
+    "appeals.problem": "why the ledger refused one, which therefore is not on it",
+    "appeals.asked_by": "decided in the audit log",
+    "appeals.asked_at": "this machine's clock; the blocks have their own times",
+    "appeal_opinions.id": "a number that nothing refers to",
+    "appeal_opinions.problem": "why the ledger refused one, which therefore is not on it",
+    "appeal_opinions.decided_by": "decided in the audit log",
+    "appeal_opinions.decided_at": "this machine's clock; the blocks have their own times",
     "promotions.id": "a number that nothing refers to",
     "promotions.problem": "why the ledger refused one, which therefore is not on it",
     "promotions.asked_by": "decided in the audit log",
@@ -87,6 +95,8 @@ FREE_COLUMNS = {
 
 # What the differences of a table's rows begin with.
 NAMED = {
+    "appeals": "appeal",
+    "appeal_opinions": "appeal",
     "audit": "audit log",
     "audit_head": "audit log",
     "deployments": "contract",
@@ -151,6 +161,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         for number in range(3):
             log.add("Ada", "training.requested", f"job {number}", {"rounds": number})
         grant_role(federation, log)
+        appeal(federation, started)
         Anchoring(federation.database, federation.ledger.anchors).bring_up()
         log.add("Ada", "user.authorised", "somebody")  # Not anchored yet: the head names it.
         LedgerIndex(federation.database).catch_up(federation.ledger)
@@ -182,6 +193,32 @@ def grant_role(federation: Federation, log: AuditLog) -> None:
     wallets.authorise(ada, bob.id, address)
     roles = LedgerRoles(federation.database)
     assert roles.bring_up(federation.deployment, federation.ledger.registry) == 1
+
+
+def appeal(federation: Federation, training: str) -> None:
+    """The attacker's appeal, which two people uphold."""
+    with federation.database.transaction() as session:
+        people = session.scalars(select(UserRow.id).limit(2)).all()
+        row = AppealRow(
+            deployment_id=federation.deployment,
+            training_id=training,
+            round=1,
+            hospital="Hungary",
+            asked_by=people[0],
+            **reason(),
+        )
+        session.add(row)
+    assert write_appeals(federation)
+    for person in people:
+        with federation.database.transaction() as session:
+            session.add(OpinionRow(appeal_id=row.id, upheld=True, decided_by=person, **reason()))
+        assert write_appeals(federation)
+
+
+def reason() -> dict[str, str]:
+    """A reason with its salt and digest, as rows hold them."""
+    salt, told = bytes(32), "the fixture wants one"
+    return {"reason": told, "salt": salt.hex(), "reason_sha256": reason_digest(salt, told).hex()}
 
 
 def promote(federation: Federation, training: str) -> None:

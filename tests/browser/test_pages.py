@@ -38,6 +38,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "results.listed": "/trainings",
         "results.one": "{timeline}/results",
         "versions.listed": "/models/",
+        "appeals.listed": "/appeals/",
         "ledger.overview": "/ledger",
         "ledger.events": "/ledger/events?round=1",
         "ledger.transactions": "/ledger/transactions",
@@ -87,6 +88,10 @@ NO_PAGES = {
     "operator.signed",
     "operator.model",
     "operator.model_file",
+    # In `test_appeals`, which needs a rejected hospital.
+    "appeals.one",
+    "appeals.now",
+    "operator.appeals.ask",
     # In `test_models`: it needs a second training.
     "versions.promote",
     "versions.now",

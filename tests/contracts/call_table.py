@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.digests import set_fields
 from contracts.ledger import Permission, Policy, Role
 from contracts.registry import task_word
@@ -73,6 +73,7 @@ def without_the_former(stage: Stage) -> tuple[Any, ...]:
 AUDITOR, ADMINISTRATOR = Permission.AUDITOR.value, Permission.ADMINISTRATOR.value
 HOSPITAL_ITSELF = account(CALLERS["hospital"])
 ANYBODY_NEW = account(40)
+APPEALED = (digest(f"training {s.REJECTED}"), 1, account(5))
 SOME_NODES = (tuple(map(account, s.NODES)),)
 
 CASES: dict[str, tuple[Case, ...]] = {
@@ -234,6 +235,36 @@ CASES: dict[str, tuple[Case, ...]] = {
             "LacksRole",
         ),
     ),
+    APPEALS: (
+        Case(
+            "attach",
+            lambda stage, caller: (stage.world.addresses[FEDERATION],),
+            COORDINATORS,
+            "NotCoordinator",
+            what="to the same again",
+        ),
+        Case(
+            "attach",
+            fixed(account(40)),
+            NOBODY,
+            "NotCoordinator",
+            dict.fromkeys(COORDINATORS, "AlreadyAttached"),
+            what="to another",
+        ),
+        Case(
+            "appeal",
+            lambda stage, caller: (stage.key(s.REJECTED)[0], 1, digest("reason")),
+            frozenset({"hospital"}),
+            "LacksRole",
+            dict.fromkeys(("suspended hospital", "other hospital"), "NotRejected"),
+        ),
+        Case(
+            "decide",
+            lambda stage, caller: (*APPEALED, True, digest("reason")),
+            ADMINISTRATORS,
+            "LacksRole",
+        ),
+    ),
     FEDERATION: (
         Case(
             "openTraining",
@@ -312,7 +343,15 @@ VIEWS: dict[str, dict[str, tuple[object, ...]]] = {
     ANCHORS: {"anchorOf": (0,), "count": (), "registry": ()},
     RECORDS: {"openingOf": (s.OPENING,), "quorumOf": (s.RECORD,), "registry": ()},
     MODELS: {"inUse": (s.TASK,), "promotionsOf": (s.TASK,), "registry": (), "trainings": ()},
+    APPEALS: {
+        "appealOf": APPEALED,
+        "federation": (),
+        "registry": (),
+        "upheldAt": (APPEALED[0], APPEALED[2]),
+        "upheldOf": (APPEALED[0],),
+    },
     FEDERATION: {
+        "appeals": (),
         "attemptOf": (KEY,),
         "contracts": (),
         "models": (),

@@ -9,6 +9,7 @@ import pytest
 from contracts.chain import ChainEndpoint, fund
 from tests.chains import CHAINS, anvil_chain, clique_chain, embedded_chain, ganache_chain, started
 from tests.contracts.parties import Federation, all_accounts
+from tests.contracts.stage import Stage
 
 __all__ = ["anvil_chain", "clique_chain", "embedded_chain", "ganache_chain"]
 
@@ -17,6 +18,14 @@ __all__ = ["anvil_chain", "clique_chain", "embedded_chain", "ganache_chain"]
 def chain(request: pytest.FixtureRequest) -> ChainEndpoint:
     """Each chain in turn: what the contract promises, it promises on all of them."""
     return started(request)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A federation with everything in it; nothing is done in it."""
+    made = Stage()
+    yield made
+    made.world.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.embedded.evm import EmbeddedChain
 from contracts.embedded.methods import Methods, RpcError
 from contracts.embedded.store import Store
@@ -43,7 +43,7 @@ class DirectRpc(Rpc):
 
 
 class World:
-    """A chain in memory with the five contracts; account 0 founded them with account 1.
+    """A chain in memory with the six contracts; account 0 founded them with account 1.
 
     A call that is accepted is mined, in a block of its own.
     """
@@ -59,15 +59,17 @@ class World:
 
         registry = deploy(REGISTRY, account(0), account(1))
         anchors, records = deploy(ANCHORS, registry), deploy(RECORDS, registry)
-        models = deploy(MODELS, registry)
+        models, appeals = deploy(MODELS, registry), deploy(APPEALS, registry)
         self.addresses = {
             REGISTRY: registry,
             ANCHORS: anchors,
             RECORDS: records,
             MODELS: models,
-            FEDERATION: deploy(FEDERATION, registry, anchors, records, models),
+            APPEALS: appeals,
+            FEDERATION: deploy(FEDERATION, registry, anchors, records, models, appeals),
         }
         assert self.call(MODELS, 0, "bind", self.addresses[FEDERATION]) is None
+        assert self.call(APPEALS, 0, "attach", self.addresses[FEDERATION]) is None
 
     def close(self) -> None:
         self._store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from contracts.artifact import ANCHORS, FEDERATION, MODELS, RECORDS, REGISTRY
+from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
 from contracts.digests import set_fields
 from contracts.interface import interface
 from contracts.ledger import AgreedSet, AttemptKey, Permission, Policy, Role, set_digest
@@ -49,6 +49,8 @@ STATES = (
 # Trainings with a model; of the used ones the last is in use.
 USED = ("used", "in use")
 FINISHED = (*USED, "finished")
+# A training whose second round rejected two hospitals, of which the second has appealed.
+REJECTED = "rejected"
 TASK, HURRIED = task_word("heart"), task_word("hurried")
 CONFIG, MODEL = digest("config"), digest("model")
 RECORD, OPENING, FORMER = digest("record"), digest("opening"), digest("a former doctor's opening")
@@ -75,6 +77,7 @@ class Stage:
         self._finish("stopped", digest("model stopped 1"), "given up")
         for name in USED:
             self.do(0, MODELS, "promote", *self.model(name))
+        self._reject()
         self._seal()
         self._propose()
         self._take_away()
@@ -140,6 +143,25 @@ class Stage:
                 result = model if round else digest("statistics")
                 self.do(one, FEDERATION, "vote", self.key(name, round), result)
         self.do(2, FEDERATION, "endTraining", self.key(name)[0], reason)
+
+    def _reject(self) -> None:
+        """A round that keeps its model, because two of three were rejected; one appeals."""
+        self._open(REJECTED, TASK)
+        for step in STATES[1:]:
+            self._step(step, REJECTED)
+        for one in JOIN:
+            self.do(one, FEDERATION, "vote", self.key(REJECTED), digest("statistics"))
+        for step in STATES[1:8]:
+            self._step(step, REJECTED, 1)
+        key = self.key(REJECTED, 1)
+        root = self.world.view(FEDERATION, "attemptOf", key)[9]
+        (accepted, *rejected) = (account(4), account(3), account(5))
+        found = AgreedSet(root, False, (accepted,), (0,), rejected=tuple(rejected), keeps=True)
+        for one in JOIN:
+            signed = set_digest(AttemptKey(*key), found), False
+            self.do(one, FEDERATION, "agree", key, *signed)
+        self.do(21, FEDERATION, "publishSet", key, set_fields(found))
+        self.do(5, APPEALS, "appeal", key[0], 1, digest("reason"))
 
     def _step(self, step: str, state: str, round: int = 0) -> None:
         """Bring the training of `state` from the state before `step` to it."""

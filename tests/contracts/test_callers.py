@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from contracts.artifact import CONTRACTS, load_artifact
@@ -16,13 +14,6 @@ PERSONAL = frozenset(
     {UNAUTHORISED, "LacksRole", "NotCoordinator", "NotIn", "NotInCare", "NotOfThisTraining"}
     | {"NotProposed", "NotRegistered", "NotYours", "NotYourself", "AlreadyProposed"}
 )
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    made = Stage()
-    yield made
-    made.world.close()
 
 
 def functions(contract: str, views: bool) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.artifact import FEDERATION, MODELS
+from contracts.artifact import APPEALS, FEDERATION, MODELS
 from contracts.chain import ChainEndpoint, fund
 from contracts.interface import interface
 from contracts.promotions import Promotions
@@ -96,9 +96,12 @@ def test_the_last_promotion_counts_and_none_is_forgotten(stage: Stage) -> None:
     assert models.history("diabetes") == ()
 
 
-def test_a_federation_from_before_has_no_models(chain: ChainEndpoint) -> None:
+@pytest.mark.parametrize(("getter", "name"), [("models", MODELS), ("appeals", APPEALS)])
+def test_a_federation_from_before_has_no_such_contract(
+    chain: ChainEndpoint, getter: str, name: str
+) -> None:
     """A contract that answers everything but models(), which it refuses as one without it does."""
-    selector = interface(FEDERATION).call_data("models", ())
+    selector = interface(FEDERATION).call_data(getter, ())
     body = b"".join(
         (
             bytes.fromhex("60003560e01c63"),  # the call's selector, compared with
@@ -115,6 +118,7 @@ def test_a_federation_from_before_has_no_models(chain: ChainEndpoint) -> None:
         sender = Sender(rpc, interface(FEDERATION), chain.chain_id, private_key(0))
         address = sender.deploy(create)
     reader = LedgerReader(chain.url, address)
-    assert MODELS not in reader.addresses
-    assert reader.promotions is None
+    assert name not in reader.addresses
+    assert (reader.promotions is None) is (name == MODELS)
+    assert (reader.appeals is None) is (name == APPEALS)
     reader.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,8 +65,15 @@ def test_the_order_of_drawing_is_masks_coefficients_salts() -> None:
     vector = np.concatenate([F61.from_signed(UPDATE), masks])
     assert dealt.shares["Ada"].tolist() == F61.add(vector, slopes).tolist()
     assert list(dealt.salts.values()) == salts
-    update = UPDATE.astype("<i8").tobytes()
-    assert dealt.update_hash == update_digest(CONTEXT, "north", stream.bytes(32), update)
+    content = sha256(UPDATE.astype("<i8").tobytes()).digest()
+    assert dealt.update_hash == update_digest(CONTEXT, "north", stream.bytes(32), content)
+
+
+def test_salt_and_hash_open_the_commitment_without_the_update() -> None:
+    dealt = dealing()
+    assert dealt.update_sha256 == sha256(UPDATE.astype("<i8").tobytes()).digest()
+    opened = dealt.update_salt, dealt.update_sha256
+    assert update_digest(CONTEXT, "north", *opened) == dealt.update_hash
 
 
 def test_update_and_seed_reproduce_everything_that_stands_on_the_ledger() -> None:

@@ -89,9 +89,9 @@ def model() -> Example:
 
 def update() -> Example:
     """The salted digest of a hospital's update of three entries."""
-    data = UPDATE.tobytes()
-    digest = update_digest(CONTEXT, HOSPITAL, SALT, data)
-    return _hashed(CONTEXT.bind(UPDATE_LABEL, HOSPITAL, SALT, data), digest)
+    content = sha256(UPDATE.tobytes()).digest()
+    digest = update_digest(CONTEXT, HOSPITAL, SALT, content)
+    return _hashed(CONTEXT.bind(UPDATE_LABEL, HOSPITAL, SALT, content), digest)
 
 
 def share() -> Example:

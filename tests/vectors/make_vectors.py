@@ -65,6 +65,8 @@ def dealing() -> dict[str, Any]:
         "digests": [digest.hex() for digest in dealt.digests],
         "share_root": dealt.share_root.hex(),
         "update_hash": dealt.update_hash.hex(),
+        "update_salt": dealt.update_salt.hex(),
+        "update_sha256": dealt.update_sha256.hex(),
     }
 
 

@@ -47,6 +47,8 @@ MAY = {
     "results.predictions": frozenset({ADMINISTRATOR}),
     "versions": frozenset({ADMINISTRATOR, AUDITOR}),
     "versions.promote": frozenset({ADMINISTRATOR}),
+    "appeals": frozenset({ADMINISTRATOR, AUDITOR}),
+    "appeals.decide": frozenset({ADMINISTRATOR}),
     "ledger": frozenset({ADMINISTRATOR, AUDITOR}),
 }
 
@@ -55,6 +57,7 @@ _ARGUMENTS = {
     "training_id": "0" * 64,
     "number": 1,
     "user_id": 4711,
+    "appeal_id": 4711,
     "job_id": 4711,
     "hospital": "Cleveland",
     "filename": "css/base.css",

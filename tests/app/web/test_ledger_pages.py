@@ -145,7 +145,7 @@ def test_overview_names_all_contracts_and_both_administrators(
 ) -> None:
     page = alice.get("/ledger").text
     ledger = federation.ledger
-    assert len(ledger.addresses) == 5
+    assert len(ledger.addresses) == 6
     for name, address in ledger.addresses.items():
         assert f"<dt>{name}</dt>" in page
         assert f'data-copy="{address}"' in page

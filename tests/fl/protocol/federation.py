@@ -82,6 +82,7 @@ class Federation:
         shutil.copy(blank, self.database_file)
         self.database = Database(f"sqlite:///{self.database_file}")
         lead, deputy = _chain_key(), _chain_key()
+        self.deputy_key = deputy
         self._keys = {name: (_chain_key(), new_private_key()) for name in (*HOSPITALS, *NODES)}
         keys = [lead, deputy, *(key for key, _ in self._keys.values())]
         fund(chain, [Account.from_key(key).address for key in keys])

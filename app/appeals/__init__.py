@@ -1,0 +1,1 @@
+"""The appeals: what rejected hospitals asked for, and what administrators decide."""

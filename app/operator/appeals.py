@@ -1,0 +1,65 @@
+"""Where an operator asks for a second look at a rejection of the own hospital."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from app.errors import RequestError
+from app.services.appeals import EFFECT
+from app.services.hospital_record import submissions_table
+from app.services.promotions import MOST_REASON
+from app.services.roles import OPERATOR
+from app.services.round_names import round_title
+from app.web import login
+from app.web.roles import requires
+from app.web.services import services
+
+blueprint = Blueprint("appeals", __name__, url_prefix="/appeals")
+
+Answer = Response | str | tuple[str, HTTPStatus]
+
+
+class AppealForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why the hospital asks for a second look."""
+
+    reason = StringField(
+        "Reason",
+        [
+            DataRequired("Give the reason: two administrators decide by it."),
+            Length(max=MOST_REASON, message=f"At most {MOST_REASON} characters."),
+        ],
+        description="Kept here and in the audit log; the ledger holds its hash. No patient’s data.",
+    )
+
+
+@blueprint.route("/<training_id>/<int:number>", methods=["GET", "POST"])
+@requires(OPERATOR)
+def ask(training_id: str, number: int) -> Answer:
+    """Appeal against the rejection in a round, after what that opens was said."""
+    person = login.person()
+    hospital = services().operators.find(person.id)
+    known = services().appeal_views.of_hospital(hospital) if hospital else {}
+    own = known.get((training_id, round_title(number)))
+    if hospital is None or own is None or not own.can_ask:
+        abort(HTTPStatus.NOT_FOUND)
+    form = AppealForm()
+    if not form.validate_on_submit():
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_submitted() else HTTPStatus.OK
+        rows = submissions_table(services().database, hospital).records()
+        wanted = training_id, round_title(number)
+        found = next(one for one in rows if (one["training"], one["round"]) == wanted)
+        page = render_template("operator/appeal.html", form=form, one=found, effect=EFFECT)
+        return page, status
+    try:
+        services().appeals.ask(person, training_id, number, form.reason.data)
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash("Asked. The worker opens the update’s hash and writes it on the ledger.", "success")
+    return redirect(f"{url_for('operator.home')}#submissions", HTTPStatus.SEE_OTHER)
