@@ -182,9 +182,10 @@ def test_results_download_with_the_figures_of_the_page(
     chart = ada.page.get_by_role("region", name="Status by round", exact=True)
     with ada.page.expect_download() as waiting:
         chart.get_by_role("link", name="Figure as PNG").click()
-    assert Image.open(waiting.value.path()).format == "PNG"
+    picture = Path(waiting.value.path()).read_bytes()
+    assert Image.open(io.BytesIO(picture)).format == "PNG"
     _, path = download(ada, "Report, PDF")
-    told = "".join(one.extract_text() for one in PdfReader(path).pages)
+    told = "".join(one.extract_text() for one in PdfReader(io.BytesIO(path.read_bytes())).pages)
     assert attacked.rsplit("/", 1)[1] in told.replace("\n", "")
     ada.require_good_page()
 
