@@ -263,7 +263,13 @@ def _attack() -> dict[str, Any]:
     for place, (kind, number) in enumerate(ATTACK_ROWS[1:], start=2):
         choices = [SelectChoice("", "None"), *listed]
         checks = [_only_once, _leaves_honest]
-        more[kind] = SelectField(f"Attack {place}", checks, choices=choices, default="")
+        more[kind] = SelectField(
+            f"Attack {place}",
+            checks,
+            choices=choices,
+            default="",
+            description=f"All kinds together leave at least {FEWEST_HONEST} hospitals honest.",
+        )
         more[number] = whole(f"Number of attackers {place}", 1, MOST, None, "Empty: one.")
     return more | {
         "attack": SelectField("Attack", choices=[none, *listed], default=""),
