@@ -69,9 +69,9 @@ def test_filters_leave_only_what_is_wanted(explorer: Explorer, federation: Feder
     assert explorer.events(Wanted(training="0" * 64)).total == 0
     everything = explorer.events(Wanted()).total
     by_round = [explorer.events(Wanted(round=number)).total for number in (0, 1)]
-    # To no round belong: the models' binding, the first roles, hospitals with three permissions
+    # To no round belong: the two bindings, the first roles, hospitals with three permissions
     # each, nodes, the choice of nodes by two, the rules by two, and the training's opening.
-    assert everything == sum(by_round) + 1 + 3 + 4 * 4 + 4 + (2 + 4 + 1) + (2 + 1) + 1
+    assert everything == sum(by_round) + 2 + 3 + 4 * 4 + 4 + (2 + 4 + 1) + (2 + 1) + 1
 
 
 def test_a_hospital_is_found_by_what_is_said_about_it(

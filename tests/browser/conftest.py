@@ -132,7 +132,15 @@ def attacked(site: Site, browser: Browser, trained: str) -> str:
     return _train(site, browser, "diabetes", "Label flip")
 
 
-def _train(site: Site, browser: Browser, task: str, attack: str | None = None) -> str:
+@pytest.fixture(scope="session")
+def poisoned(site: Site, browser: Browser, trained: str) -> str:
+    """The path of a finished heart training of one round in which one hospital attacks."""
+    return _train(site, browser, "heart", "Label flip", attackers=1)
+
+
+def _train(
+    site: Site, browser: Browser, task: str, attack: str | None = None, attackers: int = 2
+) -> str:
     window = browser.new_context(viewport={"width": 1280, "height": 800})
     window.set_default_timeout(PATIENCE)
     person = Person(window.new_page(), site.address)
@@ -141,7 +149,7 @@ def _train(site: Site, browser: Browser, task: str, attack: str | None = None) -
     person.page.get_by_label("Rounds", exact=True).fill("1")
     if attack is not None:
         person.page.get_by_label("Attack", exact=True).select_option(attack)
-        person.page.get_by_label("Number of attackers", exact=True).fill("2")
+        person.page.get_by_label("Number of attackers", exact=True).fill(str(attackers))
     person.page.get_by_role("button", name="Start the training").click()
     person.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
     path = person.page.url.removeprefix(site.address)
