@@ -9,33 +9,33 @@ from sqlalchemy import func, select
 from app.database import Database
 from app.errors import RequestError
 from app.models import AttemptRow, JobRow, TrainingRow
-from app.stores.rounds import FINALISED
+from app.stores.rounds import OPEN
 
 
 class Standing(NamedTuple):
-    """What people wish of a training and how many rounds are done; equal while neither changes."""
+    """What people wish of a training and how many attempts began and ended; equal while neither
+    changes.
+    """
 
     state: str
     job: str | None
     stop_requested: bool | None
     pause_requested: bool | None
-    finalised: int
+    attempts: int
+    open_attempts: int
 
 
 def standing_of(database: Database, training_id: str) -> Standing:
     """How a training stands. Raises RequestError when there is none such."""
-    finalised = (
-        select(func.count())
-        .where(AttemptRow.training_id == training_id, AttemptRow.state == FINALISED)
-        .scalar_subquery()
-    )
+    attempts = select(func.count()).where(AttemptRow.training_id == training_id)
     query = (
         select(
             TrainingRow.state,
             JobRow.state,
             JobRow.stop_requested,
             JobRow.pause_requested,
-            finalised,
+            attempts.scalar_subquery(),
+            attempts.where(AttemptRow.state == OPEN).scalar_subquery(),
         )
         .outerjoin(JobRow, JobRow.training_id == TrainingRow.id)
         .where(TrainingRow.id == training_id)

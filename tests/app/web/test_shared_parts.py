@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -120,16 +121,19 @@ def test_who_watches_together_gets_one_rendering(
     browsers = [site.browser("administrator") for _ in range(3)]
     asked: list[str] = []
     view = trainings.training_view
-    monkeypatch.setattr(
-        trainings, "training_view", lambda db, one: asked.append(one) or view(db, one)
-    )
+
+    def watched(*given: Any, **chosen: Any) -> Any:
+        asked.append("figures" if chosen.get("figures") else "parties")
+        return view(*given, **chosen)
+
+    monkeypatch.setattr(trainings, "training_view", watched)
     told = [browser.get(f"{path}/now") for browser in browsers]
     assert len({answer.text for answer in told}) == 1
     assert {answer.headers[HEADER] for answer in told} == {"1"}
     rounds = {browser.get(f"{path}/rounds").text for browser in browsers}
     assert len(rounds) == 1
     assert "Round 1" in rounds.pop()
-    assert len(asked) == 1
+    assert asked == ["parties", "figures"]
 
 
 def test_what_a_person_did_and_the_end_of_a_round_show_at_once(site: Site) -> None:
