@@ -29,6 +29,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Rpc:
     """One node at `url`; `deadline` is in seconds a request. Connects with the first request."""
 
+    _seen: dict[tuple[str, str], str] | None = None
+
     def __init__(self, url: str, deadline: float = DEADLINE) -> None:
         self.url = url
         options: dict[str, Any] = {"timeout": deadline}
@@ -42,7 +44,6 @@ class Rpc:
         self._provider = HTTPProvider(
             url, options, self._session, exception_retry_configuration=None
         )
-        self._seen: dict[tuple[str, str], str] | None = None
 
     def __enter__(self) -> Rpc:
         return self

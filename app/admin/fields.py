@@ -29,9 +29,10 @@ def whole(
     """
     bounds = f"{low} to {high}" if high < MOST else f"from {low}"
     text = f"Expected a whole number, {bounds}."
+    whole_range = f"Expected a whole number, {low} to {high}."
     return IntegerField(
         label,
-        [_needed(default, text), _said_once(text), NumberRange(low, high, text), *also],
+        [_needed(default, text), _said_once(text), NumberRange(low, high, whole_range), *also],
         default=default,
         description=hint or f"{bounds.capitalize()}.",
         render_kw=_WHOLE | {"type": "text"},

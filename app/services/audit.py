@@ -40,6 +40,10 @@ class AuditPage:
     pages: int
     total: int
 
+    def reason(self, entry: AuditRow) -> str:
+        """The reason that somebody gave for what an entry tells of; "" for none."""
+        return str(json.loads(entry.details).get("reason", ""))
+
 
 class AuditLog:
     """The log of one database."""

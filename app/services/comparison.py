@@ -63,8 +63,8 @@ _RESULTS: tuple[tuple[str, str, Kind], ...] = (
     ("auc", "Test AUC", "figure"),
     ("plain_accuracy", "Without secret sharing", "share"),
     ("kept_out", "Updates kept out", "share"),
-    ("seconds", "Work, s", "figure"),
-    ("bytes", "Sent, bytes", "number"),
+    ("seconds", "Work of the rounds, s", "figure"),
+    ("bytes", "Sent in the rounds, bytes", "number"),
     ("model_sha256", "Model", "hash"),
 )
 
@@ -165,7 +165,8 @@ def _results(documents: Sequence[Document]) -> Table:
         "results",
         "What came out",
         "Over the rows of all hospitals of a training. Shares are of 1 in files; work is the sum "
-        "of the steps’ seconds on this machine.",
+        "of the steps’ seconds on this machine. Statistics and donated rows, which come before "
+        "the rounds, are left out; a training’s own page counts them.",
         _columns(documents, Column("what", "Of each training")),
         tuple((title, *(figures[name] for figures in known)) for name, title, _ in _RESULTS),
     )

@@ -16,6 +16,20 @@ _HEADER = ("task", "hospital", "column", "unit", "class", "value", "patients")
 
 
 @dataclass(frozen=True)
+class Total:
+    """A count over hospitals: what is published of it, and how many keep their part back."""
+
+    known: int
+    kept_back: int
+
+    @classmethod
+    def of(cls, parts: Sequence[Cell]) -> Total:
+        """The total of what each hospital publishes."""
+        known = [part for part in parts if part is not None]
+        return cls(sum(known), len(parts) - len(known))
+
+
+@dataclass(frozen=True)
 class TaskData:
     """A task dealt by `partition`, and what its hospitals publish; `problem`: why they do not."""
 
@@ -29,17 +43,16 @@ class TaskData:
         """All hospitals' patients."""
         return sum(summary.rows for summary in self.summaries)
 
-    def classes(self) -> Mapping[str, Cell]:
-        """Patients by class; None where a hospital keeps its part back."""
+    def classes(self) -> Mapping[str, Total]:
+        """Patients by class."""
         return {name: self._class(name) for name in self.task.classes}
 
-    def missing(self, position: int) -> Cell:
-        """Missing values of a column at all hospitals; None where one keeps its part back."""
-        parts = [summary.distributions[position].missing for summary in self.summaries]
-        return _total(parts)
+    def missing(self, position: int) -> Total:
+        """Missing values of a column at all hospitals."""
+        return Total.of([summary.distributions[position].missing for summary in self.summaries])
 
-    def _class(self, name: str) -> Cell:
-        return _total([summary.classes[name] for summary in self.summaries])
+    def _class(self, name: str) -> Total:
+        return Total.of([summary.classes[name] for summary in self.summaries])
 
 
 def every_task() -> list[TaskData]:
@@ -88,11 +101,6 @@ def as_csv(data: TaskData) -> str:
 def shown(cell: Cell) -> str:
     """A count as it is told."""
     return HIDDEN if cell is None else str(cell)
-
-
-def _total(parts: Sequence[Cell]) -> Cell:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
 
 
 def _worded(task: Task, at: int, value: float) -> str:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from fl.datasets import get_task, task_names
 from fl.datasets.description import check_text
-from fl.datasets.guess import class_source, decimal_sign, missing_markers, sources_of, words_of
+from fl.datasets.guess import (
+    class_source,
+    decimal_sign,
+    hospital_source,
+    missing_markers,
+    sources_of,
+    words_of,
+)
 from fl.datasets.imported import folder_name
 from fl.datasets.raw_csv import RawCsv
 from fl.errors import DescriptionError
@@ -58,6 +65,7 @@ def first_purpose(raw: RawCsv) -> Fields:
     return {
         "task": _likely_task(raw),
         "class_source": class_source(raw.header, words),
+        "hospital_source": hospital_source(raw.header),
         "missing": ", ".join(missing),
         "decimal": decimal_sign(raw),
     }

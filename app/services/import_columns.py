@@ -8,7 +8,14 @@ from typing import cast
 from app.services.import_choices import ChoicesRefused, Fields, Purpose, note_problem
 from fl.datasets import Category, Column, get_task
 from fl.datasets.description import check_text, imported_column_name
-from fl.datasets.guess import MOST_WORDS, Kind, column_of, sources_of, words_of
+from fl.datasets.guess import (
+    MOST_WORDS,
+    Kind,
+    column_of,
+    name_and_unit,
+    sources_of,
+    words_of,
+)
 from fl.datasets.raw_csv import RawCsv
 from fl.datasets.recipe import Take, parse_number
 from fl.datasets.units import Unit, units_of
@@ -21,15 +28,20 @@ def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
     if purpose.task:
         task = get_task(purpose.task)
         found = sources_of(free_columns(raw, purpose), task.columns)
-        return {f"source|{name}": source for name, source in found.items()}
+        units = {column.name: _unit_in(found[column.name], column) for column in task.columns}
+        return {f"source|{name}": source for name, source in found.items()} | {
+            f"unit|{name}": unit for name, unit in units.items() if unit
+        }
     fields: dict[str, str] = {}
     for name in free_columns(raw, purpose):
         guess = column_of(raw, name, purpose.decimal, purpose.missing)
+        label, unit = name_and_unit(name)
         fields |= {
             f"kind|{name}": guess.kind,
-            f"label|{name}": name,
+            f"label|{name}": label,
         }
         if guess.kind == "number":
+            fields[f"unit|{name}"] = unit
             fields |= {f"low|{name}": f"{guess.low:.10g}", f"high|{name}": f"{guess.high:.10g}"}
     return fields
 
@@ -61,6 +73,12 @@ def free_columns(raw: RawCsv, purpose: Purpose) -> list[str]:
     """The file's columns that are neither the class nor the hospital."""
     used = (purpose.class_source, purpose.hospital_source)
     return [name for name in raw.header if name not in used]
+
+
+def _unit_in(source: str, column: Column) -> str:
+    """The unit that the heading of a file's column names, if the column can be in it."""
+    said = name_and_unit(source)[1].casefold()
+    return next((one.name for one in units_of(column) if one.name.casefold() == said), "")
 
 
 def _old_takes(

@@ -27,16 +27,20 @@ class Choices:
 def first_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take]) -> Fields:
     """The fields of the third step before anything was chosen."""
     classes = get_task(purpose.task).classes if purpose.task else ()
-    fields = {"name|0": "no", "name|1": "yes"}
-    for at, text in enumerate(class_words(raw, purpose)):
-        named = [str(label) for label, name in enumerate(classes) if name == text]
-        positive = is_positive(text)
-        guess = at if positive is None else int(positive)
-        fields[f"class|{text}"] = named[0] if named else str(min(guess, CLASSES - 1))
+    texts = class_words(raw, purpose)
+    guessed = {text: _class_of(text, classes) for text in texts}
+    if not any(guessed.values()) and len(texts) == CLASSES and not purpose.task:
+        # Which of two says that the disease is there, the names of the classes will show.
+        guessed = {text: str(at) for at, text in enumerate(texts)}
+    fields = {f"class|{text}": label for text, label in guessed.items()}
+    for label, usual in enumerate(("no", "yes")):
+        meant = [text for text in texts if guessed[text] == str(label)]
+        worded = len(meant) == 1 and not meant[0].replace(".", "").isdigit()
+        fields[f"name|{label}"] = meant[0] if worded else usual
     for take in takes:
         for text in category_words(raw, purpose, take):
-            guessed = category_of(text, take.column.categories)
-            fields[f"word|{take.column.name}|{text}"] = guessed
+            word = category_of(text, take.column.categories)
+            fields[f"word|{take.column.name}|{text}"] = word
     return fields
 
 
@@ -81,6 +85,15 @@ def category_words(raw: RawCsv, purpose: Purpose, take: Take) -> list[str]:
     if not take.source or not purpose.task or take.column.kind == "number":
         return []
     return words_of(raw, take.source, purpose.missing)
+
+
+def _class_of(text: str, classes: Sequence[str]) -> str:
+    """The class that a text surely means, or "": a patient is never guessed to be ill."""
+    for label, name in enumerate(classes):
+        if name.casefold() == text.casefold():
+            return str(label)
+    positive = is_positive(text)
+    return "" if positive is None else str(int(positive))
 
 
 def _with_words(raw: RawCsv, purpose: Purpose, take: Take, fields: Fields) -> Take:

@@ -108,6 +108,11 @@ def _summary(document: Document) -> Iterator[Any]:
             f"{counts['rejected']} rejected and {counts['refused']} refused."
         )
     yield Paragraph(escape(said), TEXT)
+    if document["simulation"]:
+        told = f"Attackers were simulated: {attack_sentence(document['simulation'])}"
+        yield Paragraph(
+            escape(f"{told} The last part holds the verdicts against that truth."), TEXT
+        )
 
 
 def _truth(document: Document, tables: dict[str, Table], charts: Any) -> Iterator[Any]:

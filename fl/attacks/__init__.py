@@ -118,7 +118,7 @@ _ALL = (
         "tainted-slice",
         "Tainted slice",
         "Donates validation rows with turned labels, so that good models look bad.",
-        "no paper's: flipped labels on the rows of the review",
+        "Fang et al., USENIX Security 2020, section 5.1 (flipped labels), on donated rows",
         data.tainted_slice(),
         poisons=False,
     ),

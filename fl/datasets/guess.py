@@ -14,6 +14,7 @@ from fl.datasets.description import MOST_CATEGORIES
 from fl.datasets.raw_csv import RawCsv
 from fl.datasets.recipe import parse_number
 from fl.datasets.task import Category, Column
+from fl.datasets.units import KNOWN_UNITS
 
 # Texts that files write for a value that is not there.
 MISSING = ("NA", "N/A", "NaN", "null", "NULL", "None", "?", "-", "#N/A", "nan")
@@ -23,6 +24,7 @@ MOST_WORDS = 20
 _ALIKE = 0.8
 _MOSTLY = 0.9
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_UNIT_IN_BRACKETS = re.compile(r"(?P<name>.*[^\s([])\s*[(\[](?P<unit>[^()\[\]]{1,20})[)\]]")
 _YES = frozenset({"1", "1.0", "true", "yes", "y", "t", "ja", "oui", "si", "positive", "pos"})
 _NO = frozenset({"0", "0.0", "false", "no", "n", "f", "nein", "non", "negative", "neg"})
 
@@ -61,7 +63,7 @@ def words_of(raw: RawCsv, source: str, missing: Iterable[str]) -> list[str]:
 
 def sources_of(header: Sequence[str], columns: Sequence[Column]) -> Mapping[str, str]:
     """By the name of each column of a task, the file's column that is called alike, or ""."""
-    left = {_plain(name): name for name in header}
+    left = {_plain(name_and_unit(name)[0]): name for name in header}
     found: dict[str, str] = {}
     # Equal names first, so that a merely similar one takes nothing away from them.
     for alike in (1.0, _ALIKE):
@@ -77,11 +79,21 @@ def sources_of(header: Sequence[str], columns: Sequence[Column]) -> Mapping[str,
 def class_source(header: Sequence[str], words: Mapping[str, Sequence[str]]) -> str:
     """The column that is called as classes usually are, else the last with two values, else ""."""
     usual = ("class", "target", "outcome", "label", "diagnosis", "num", "disease", "result", "y")
-    plain = {_plain(name): name for name in header}
-    for name in usual:
-        if name in plain:
-            return plain[name]
-    return next((name for name in reversed(header) if len(words.get(name, ())) == 2), "")
+    found = _called(header, (*usual, "diagnose", "diagnostic", "status"))
+    return found or next((name for name in reversed(header) if len(words.get(name, ())) == 2), "")
+
+
+def hospital_source(header: Sequence[str]) -> str:
+    """The column that is called as those are that name a hospital, else ""."""
+    return _called(header, ("hospital", "clinic", "site", "center", "centre", "klinik", "spital"))
+
+
+def name_and_unit(heading: str) -> tuple[str, str]:
+    """What a column's heading says: `weight (kg)`, `weight [kg]` and `weight_kg` are in kg."""
+    if bracketed := _UNIT_IN_BRACKETS.fullmatch(heading):
+        return bracketed["name"], bracketed["unit"]
+    name, _, last = heading.rpartition("_")
+    return (name, last) if name and last.casefold() in KNOWN_UNITS else (heading, "")
 
 
 def category_of(text: str, categories: Sequence[Category]) -> str:
@@ -132,6 +144,11 @@ def _range(low: float, high: float) -> tuple[float, float]:
     down = max(down, 0.0) if low >= 0 else down
     up = math.ceil((high + spare) / step) * step
     return float(f"{down:.10g}"), float(f"{up:.10g}")
+
+
+def _called(header: Sequence[str], usual: Iterable[str]) -> str:
+    plain = {_plain(name): name for name in header}
+    return next((plain[name] for name in usual if name in plain), "")
 
 
 def _plain(text: str) -> str:

@@ -81,6 +81,8 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 def _delimiter(text: str) -> str:
     """The character that splits most of the first lines into as many cells as the header has."""
+    if not text.strip():
+        raise CsvError("expected the names of the columns in the first line; the file is empty")
     found = {}
     for delimiter in DELIMITERS:
         sample = []
@@ -110,8 +112,6 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def _check_header(header: tuple[str, ...]) -> None:
-    if not header:
-        raise CsvError("expected the names of the columns in the first line; the file is empty")
     if len(header) > MOST_COLUMNS:
         raise CsvError(f"expected at most {MOST_COLUMNS} columns, got {len(header)}")
     for at, name in enumerate(header, start=1):

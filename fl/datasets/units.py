@@ -45,6 +45,8 @@ _FACTORS = {
     "years": (("months", 1 / 12),),
     "months": (("years", 12.0),),
 }
+# As headings of columns name them, in small letters.
+KNOWN_UNITS = frozenset(_FACTORS) | {"g", "l", "ml", "mmol", "mg", "bpm", "days"}
 
 
 def units_of(column: Column) -> tuple[Unit, ...]:

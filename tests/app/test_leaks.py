@@ -159,6 +159,7 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "number": 1,
         "user_id": 1,
         "job_id": 1,
+        "appeal_id": 1,
         "filename": "css/base.css",
         "value": training,
         "hospital": "Cleveland",

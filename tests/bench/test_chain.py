@@ -43,9 +43,9 @@ def test_a_chain_is_as_long_as_asked_and_goes_on(tmp_path: Path) -> None:
         assert [next(register).block for _ in range(2)] == [13, 14]
         register.close()
         ledger = Ledger(endpoint.url, contract)
-        # Five contracts, of which the first grants roles, then a party a block.
+        # Six contracts, of which the first grants roles, then a party a block.
         named = [event.name for event in ledger.events()]
-        assert named.count("Registered") == 14 - 5
+        assert named.count("Registered") == 14 - 6
         ledger.close()
 
 

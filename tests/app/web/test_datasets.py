@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from app.services.datasets import task_data
 from fl.datasets import Partition, get_task
 from tests.app.web.conftest import Site
 
@@ -31,6 +32,19 @@ def test_readers_find_every_hospital_from_the_first_page_on(site: Site, who: str
 def test_small_counts_are_kept_back_on_the_page(site: Site) -> None:
     page = site.browser("auditor").get("/datasets/heart/hospitals/Switzerland").text
     assert "&lt;5" in page
+
+
+def test_a_total_says_what_is_known_where_a_hospital_keeps_its_part_back(site: Site) -> None:
+    data = task_data(get_task("heart"))
+    position = [column.name for column in data.task.columns].index("trestbps")
+    parts = [summary.distributions[position].missing for summary in data.summaries]
+    known = [part for part in parts if part is not None]
+    assert known
+    assert len(known) < len(parts)
+    page = site.browser("auditor").get("/datasets/heart").text
+    row = page[page.index("Resting blood pressure") :].split("</tr>")[0]
+    assert f"at least {sum(known)}" in row
+    assert "keep" in row
 
 
 def test_what_is_not_there_is_not_found(site: Site) -> None:

@@ -180,7 +180,7 @@ def test_a_purpose_that_cannot_be_is_told(site: Site, change: dict[str, str], pr
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "got one column"),
+        (b"", "the file is empty"),
         (b"a,b,a\n1,2,3\n", "twice there: a"),
         (b"a,b\n", "Expected rows below"),
         (b"\x89PNG\r\n\x1a\n\0\0", "a file of another kind"),

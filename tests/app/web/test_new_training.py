@@ -207,8 +207,8 @@ def test_installation_that_cannot_test_says_so(site: Site) -> None:
         ({"decay": "0.49"}, "Expected a number, 0.5 to 1."),
         ({"stop_accuracy": "101"}, "Expected a number, 1 to 100."),
         ({"patience": "0"}, "Expected a whole number, 1 to 1000."),
-        ({"seed": "-1"}, "Expected a whole number, from 0."),
-        ({"seed": str(2**63)}, "Expected a whole number, from 0."),
+        ({"seed": "-1"}, "Expected a whole number, 0 to 9223372036854775807."),
+        ({"seed": str(2**63)}, "Expected a whole number, 0 to 9223372036854775807."),
     ],
 )
 def test_wrong_values_are_named_and_the_others_kept(
