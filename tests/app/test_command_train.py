@@ -98,15 +98,17 @@ DOCUMENT = {
     "failed": [{"round": int, "title": str, "attempt": int, "reason": str, "faults": [FAULT]}],
 }
 REJECTIONS = {"count": int, "of": int, "share": float, "low": float, "high": float}
+ATTACKER = {"attacker": bool, "attack": (str, None)}
 ATTACKED = DOCUMENT | {
     "simulation": {"attack": str, "attackers": [str]},
     "detection": {"true_rejections": REJECTIONS, "false_rejections": REJECTIONS},
+    "detection_by_attack": {"label-flip": REJECTIONS},
     "fedavg_accuracy": float,
     "oracle_accuracy": float,
-    "statistics": DOCUMENT["statistics"] | {"hospitals": [HOSPITAL | {"attacker": bool}]},
+    "statistics": DOCUMENT["statistics"] | {"hospitals": [HOSPITAL | ATTACKER]},
     "donation": DOCUMENT["donation"]
-    | {"hospitals": [HOSPITAL | {"rows": ([int], None), "attacker": bool}]},
-    "rounds": [ROUND | {"hospitals": [HOSPITAL | {"attacker": bool}]}],
+    | {"hospitals": [HOSPITAL | ATTACKER | {"rows": ([int], None)}]},
+    "rounds": [ROUND | {"hospitals": [HOSPITAL | ATTACKER]}],
 }
 
 

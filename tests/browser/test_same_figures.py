@@ -221,13 +221,13 @@ def test_results_page_has_rounds_and_every_submission_s_status(
     rounds = shown.rows(shown.results, "#table-rounds table")
     for row, one in zip(rounds, document["rounds"], strict=True):
         keys = ("train_accuracy", "accuracy", "balanced_accuracy")
-        assert row[:5] == [
+        assert row[:6] == [
             f"Round {one['round']}",
             *(percent(one[key]) for key in keys),
-            figure(one["auc"]),
+            *(figure(one[key]) for key in ("auc", "loss")),
         ]
-        assert one["model_sha256"][:8] in row[5]
-        assert int(row[6].replace(",", "")) == pytest.approx(one["bytes"], rel=BYTES)
+        assert one["model_sha256"][:8] in row[6]
+        assert int(row[7].replace(",", "")) == pytest.approx(one["bytes"], rel=BYTES)
     status = shown.rows(shown.results, "#submissions table")
     for row, (one, hospital) in zip(status, submitted(document), strict=True):
         assert row[:2] == [f"Round {one['round']}", hospital["name"]]
@@ -292,7 +292,7 @@ def expected_tables(document: Document) -> dict[str, Rows]:
                 key: one[key]
                 for key in (
                     *("round", "train_accuracy", "accuracy", "balanced_accuracy", "auc"),
-                    "model_sha256",
+                    *("loss", "model_sha256"),
                 )
             }
             for one in document["rounds"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts.chain import ChainEndpoint
+from contracts.chain import ChainEndpoint, fund
 from contracts.ledger import Ledger, Permission, Role
 from contracts.records import OpeningRecord, Stage
-from tests.contracts.parties import Federation, digest, point, refusal
+from tests.contracts.parties import Federation, all_accounts, digest, point, refusal
 
 RECORD, REASON = digest("record"), digest("salted reason")
 
@@ -32,6 +32,7 @@ class Clinic:
 
 @pytest.fixture
 def clinic(chain: ChainEndpoint) -> Iterator[Clinic]:
+    fund(chain, all_accounts())
     federation = Federation(chain.url)
     doctors = federation.nodes
     for one in doctors:
