@@ -54,8 +54,8 @@ def test_rows_keep_the_cells_that_they_have() -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "got one column"),
-        (b"\n\n", "got one column"),
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
         (b"a,b\n", "expected rows"),
         (b"a,b\n \n,\n", "expected rows"),
         (b"only\n1\n2\n", "got one column"),
