@@ -37,8 +37,8 @@ SEND, RECEIPT = "eth_sendRawTransaction", "eth_getTransactionReceipt"
 MOMENTS = [f"{when} {step}" for step in ("put", SEND, RECEIPT) for when in ("before", "after")]
 HOSPITALS = [Account.from_key(private_key(number)).address for number in range(2, 8)]
 ANCHORS = 6
-# What creates a federation's contracts, and binds the models to the trainings.
-CREATIONS = 5 + 1
+# What creates a federation's contracts, and binds models and appeals to its trainings.
+CREATIONS = 6 + 2
 FINISHED, CHAIN_GONE = 0, 3
 
 
