@@ -458,7 +458,10 @@ class Attempt(Examination):
 
     def _fail(self, reason: str) -> None:
         try:
-            if self.ledger.attempt(self.key).state != AttemptState.FAILED:
+            state = self.ledger.attempt(self.key).state
+            if state == AttemptState.FINALISED:
+                return  # The ledger has its result for good, whatever became of it here.
+            if state != AttemptState.FAILED:
                 self.ledger.fail(self.key, reason)
         except NotFound:
             pass  # The ledger refused to open the attempt, so there is nothing to give up.

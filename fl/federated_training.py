@@ -26,8 +26,6 @@ from fl.store import RoundStore
 # be back.
 ATTEMPTS = 2
 STOPPED = "stopped on request"
-# From the vote on an attempt has its result, which every party is to get before anything stops.
-TOO_LATE = ("vote", "distribute")
 
 
 @dataclass(frozen=True)
@@ -141,9 +139,14 @@ class FederatedTraining:
                 raise
 
     def _between(self, event: Event) -> None:
-        """Tell the watcher; at the end of a step, stop when that is wanted."""
+        """Tell the watcher; at the end of a step, stop when that is wanted.
+
+        An attempt that is finalised has its result, which every party gets before anything stops.
+        """
         self._watch(event)
-        if isinstance(event, StepDone) and event.step not in TOO_LATE and self._stop_requested():
+        if not isinstance(event, StepDone) or not self._stop_requested():
+            return
+        if self.ledger.attempt(event.key).state != AttemptState.FINALISED:
             raise RoundFailed(STOPPED)
 
     def _end(self, ending: Ending) -> Ending:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
 
 from app.services.roles import WORDS
-
-MOST_REASON = 500
+from app.web.reason_field import reason_field
 
 
 class AuthoriseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -21,11 +19,6 @@ class AuthoriseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why somebody is refused or suspended; the person reads it."""
 
-    reason = StringField(
-        "Reason",
-        [
-            DataRequired("Give the reason: the person reads it."),
-            Length(max=MOST_REASON, message=f"At most {MOST_REASON} characters."),
-        ],
-        description="The person reads it at the next sign-in.",
+    reason = reason_field(
+        "Give the reason: the person reads it.", "The person reads it at the next sign-in."
     )

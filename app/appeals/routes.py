@@ -14,15 +14,13 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
-from wtforms import StringField
-from wtforms.validators import DataRequired, Length
 
 from app.errors import RequestError
 from app.services.appeal_view import Appeal
 from app.services.appeals import EFFECT
-from app.services.promotions import MOST_REASON
 from app.services.roles import ADMINISTRATOR, AUDITOR
 from app.web import login
+from app.web.reason_field import reason_field
 from app.web.roles import requires
 from app.web.services import services
 from contracts.errors import LedgerError
@@ -36,14 +34,7 @@ Answer = BaseResponse | str | tuple[str, HTTPStatus]
 class DecisionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why an appeal is upheld or dismissed."""
 
-    reason = StringField(
-        "Reason",
-        [
-            DataRequired("Give the reason: it is kept with the decision."),
-            Length(max=MOST_REASON, message=f"At most {MOST_REASON} characters."),
-        ],
-        description="Kept here and in the audit log; the ledger holds its hash. No patient’s data.",
-    )
+    reason = reason_field("Give the reason: it is kept with the decision.")
 
 
 @blueprint.get("/")

@@ -7,16 +7,14 @@ from http import HTTPStatus
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
-from wtforms import StringField
-from wtforms.validators import DataRequired, Length
 
 from app.errors import RequestError
 from app.services.appeals import EFFECT
 from app.services.hospital_record import submissions_table
-from app.services.promotions import MOST_REASON
 from app.services.roles import OPERATOR
 from app.services.round_names import round_title
 from app.web import login
+from app.web.reason_field import reason_field
 from app.web.roles import requires
 from app.web.services import services
 
@@ -28,14 +26,7 @@ Answer = Response | str | tuple[str, HTTPStatus]
 class AppealForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why the hospital asks for a second look."""
 
-    reason = StringField(
-        "Reason",
-        [
-            DataRequired("Give the reason: two administrators decide by it."),
-            Length(max=MOST_REASON, message=f"At most {MOST_REASON} characters."),
-        ],
-        description="Kept here and in the audit log; the ledger holds its hash. No patient’s data.",
-    )
+    reason = reason_field("Give the reason: two administrators decide by it.")
 
 
 @blueprint.route("/<training_id>/<int:number>", methods=["GET", "POST"])

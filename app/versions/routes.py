@@ -8,15 +8,14 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
-from wtforms import StringField
-from wtforms.validators import DataRequired, Length
 
 from app.errors import ModelRefused, RequestError
-from app.services.promotions import MOST_REASON, OLDER
+from app.services.promotions import OLDER
 from app.services.roles import ADMINISTRATOR, AUDITOR
 from app.services.versions import Version
 from app.web import login
 from app.web.model_answer import model_answer
+from app.web.reason_field import reason_field
 from app.web.roles import requires
 from app.web.services import services
 
@@ -28,14 +27,7 @@ Answer = BaseResponse | str | tuple[str, HTTPStatus]
 class PromoteForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why another model is put into use."""
 
-    reason = StringField(
-        "Reason",
-        [
-            DataRequired("Give the reason: it is kept with the decision."),
-            Length(max=MOST_REASON, message=f"At most {MOST_REASON} characters."),
-        ],
-        description="Kept here and in the audit log; the ledger holds its hash. No patient’s data.",
-    )
+    reason = reason_field("Give the reason: it is kept with the decision.")
 
 
 @blueprint.get("/")

@@ -56,12 +56,12 @@ def test_changing_the_values_finds_them_again(trained: str, arrive: Callable[...
 
 @pytest.fixture
 def altered_model(site: Site, trained: str) -> Iterator[str]:
-    """The stored heart model with one byte changed while a test lasts; its round's address."""
+    """The heart model in use with one byte changed while a test lasts; its round's address."""
     with closing(sqlite3.connect(site.folder / "consilium.db", timeout=30)) as database:
         find = (
-            "SELECT r.sha256, r.body, t.id, t.rounds FROM results r "
-            "JOIN trainings t ON t.model_sha256 = r.sha256 "
-            "WHERE t.task = 'heart' AND t.state = 'finished' ORDER BY t.ended_at DESC LIMIT 1"
+            "SELECT r.sha256, r.body, p.training_id, p.rounds FROM results r "
+            "JOIN promotions p ON p.model_sha256 = r.sha256 "
+            "WHERE p.task = 'heart' AND p.state = 'done' ORDER BY p.position DESC LIMIT 1"
         )
         digest, body, training, rounds = database.execute(find).fetchone()
         change = "UPDATE results SET body = ? WHERE sha256 = ?"

@@ -8,7 +8,7 @@ party could do: that is what a test needs to compare.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,11 +111,19 @@ class Federation:
         """The ordinary engine, to be wrapped in another."""
         return InProcess(self.parties)
 
-    def run(self, engine: Engine | None = None) -> Ending:
+    def run(
+        self, engine: Engine | None = None, stop_requested: Callable[[], bool] = lambda: False
+    ) -> Ending:
         """Run, or resume, the training to its end."""
         self.channel = Channel(engine or self.engine())
         return FederatedTraining(
-            self.plan, TRAINING, self.ledger, self.channel, self.store, self.events.append
+            self.plan,
+            TRAINING,
+            self.ledger,
+            self.channel,
+            self.store,
+            self.events.append,
+            stop_requested,
         ).run()
 
     def attempt(self, key: AttemptKey, engine: Engine | None = None) -> Attempt:
