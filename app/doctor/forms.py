@@ -10,6 +10,7 @@ from wtforms import Field, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
+from app.doctor.words import value_words
 from fl.datasets import Task
 from fl.datasets.task import Column
 from fl.errors import ValueFormatError
@@ -50,7 +51,9 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     def shown(self) -> list[tuple[str, str]]:
         """Label and value of each column as a person reads them. Only of a valid form."""
         values = self.values()
-        return [(column.label, _words(column, values[column.name])) for column in self.task.columns]
+        return [
+            (column.label, value_words(column, values[column.name])) for column in self.task.columns
+        ]
 
 
 def values_form(task: Task) -> type[ValuesForm]:
@@ -98,14 +101,6 @@ def _range(column: Column) -> str:
 
 def _bounds(column: Column) -> str:
     return f"{column.low:g} to {column.high:g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _words(column: Column, value: float | None) -> str:
-    if value is None:
-        return "not known"
-    if column.kind == "number":
-        return f"{value:g} {column.unit}".strip()
-    return column.categories[int(value)].label
 
 
 def _capital(label: str) -> str:

@@ -8,6 +8,7 @@ from flask import Blueprint, abort, render_template, request
 
 from app.doctor.forms import ValuesForm, values_form
 from app.doctor.reading import Reading
+from app.doctor.reasons import bars, warnings
 from app.errors import ModelRefused
 from app.services.predictions import Prediction
 from app.services.roles import DOCTOR
@@ -59,8 +60,16 @@ def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
     details = {"task": task.name, "model_sha256": prediction.model_sha256}
     services().audit.add(login.person(), "prediction.made", task.name, details)
     reading = Reading(task, tuple(prediction.probability[name] for name in task.classes))
+    explanation = prediction.explanation
     page = render_template(
-        "doctor/result.html", task=task, form=form, prediction=prediction, reading=reading
+        "doctor/result.html",
+        task=task,
+        form=form,
+        prediction=prediction,
+        reading=reading,
+        explanation=explanation,
+        bars=bars(explanation),
+        warnings=list(warnings(explanation)),
     )
     return page, HTTPStatus.OK
 

@@ -28,6 +28,7 @@ from app.errors import ModelRefused, RequestError
 from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
 from app.services.promotions import newest
+from app.services.reasons import Explanation, explain
 from app.services.training_outcome import FINISHED, has_finished, last_round
 from contracts.errors import ChainUnreachable, LedgerError, NotFound
 from contracts.reader import LedgerReader
@@ -77,9 +78,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Probability per class, by the class's name, in the task's order; and the check before it."""
+    """Probability per class, by the class's name, in the task's order; why; and the check before.
+
+    What is explained is the probability of the last class, the disease.
+    """
 
     probability: Mapping[str, float]
+    explanation: Explanation
     model_sha256: str
     version: str
     checked_at: datetime
@@ -125,11 +130,15 @@ class Predictions:
         """
         features = _features(get_task(task), values)
         model = self._load(task)
-        inputs = encode(model.plan.data, features, model.statistics)
-        shares = _probabilities(model, inputs)
+        data, module = model.plan.data, build(model.plan.spec, model.parameters).eval()
+
+        def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            return _probabilities(module, encode(data, rows, model.statistics))
+
         known = model.check
         return Prediction(
-            probability=dict(zip(model.plan.data.classes, shares, strict=True)),
+            probability=dict(zip(data.classes, shares(features)[0].tolist(), strict=True)),
+            explanation=explain(data, model.statistics, lambda rows: shares(rows)[:, -1], features),
             model_sha256=known.model_sha256,
             version=known.version,
             checked_at=known.checked_at,
@@ -307,9 +316,9 @@ def _value(column: Column, value: float | None) -> float:
     return float(value)
 
 
-def _probabilities(model: CheckedModel, inputs: NDArray[np.float32]) -> list[float]:
-    module = build(model.plan.spec, model.parameters).eval()
+def _probabilities(module: torch.nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probability of each class, (rows, classes)."""
     with torch.inference_mode():
         logits = module(torch.from_numpy(inputs)).double()
-        shares: list[float] = torch.softmax(logits, dim=1)[0].tolist()
+        shares: NDArray[np.float64] = torch.softmax(logits, dim=1).numpy()
     return shares
