@@ -14,10 +14,14 @@ UNDECIDED = 0.1
 
 @dataclass(frozen=True)
 class Reading:
-    """What a task's classifier said: probabilities in the order of the task's classes."""
+    """What a task's classifier said: probabilities in the order of the task's classes.
+
+    With an `interval` (95 %) they were calibrated on test rows.
+    """
 
     task: Task
     probabilities: Sequence[float]
+    interval: tuple[float, float] | None = None
 
     @property
     def risk(self) -> float:
@@ -32,9 +36,20 @@ class Reading:
     @property
     def percent(self) -> str:
         """The risk in whole per cent, never 0 or 100: no model knows that."""
-        if self.risk < 0.01:
-            return "under 1 %"
-        return "over 99 %" if self.risk > 0.99 else f"{self.risk * 100:.0f} %"
+        return _percent(self.risk)
+
+    @property
+    def range(self) -> str | None:
+        """The interval in whole per cent, None where there is none."""
+        if self.interval is None:
+            return None
+        low, high = map(_percent, self.interval)
+        return low if low == high else f"{low} to {high}"
+
+    @property
+    def of_hundred(self) -> int:
+        """Of 100 patients with this answer, how many have the disease."""
+        return round(self.risk * 100)
 
     @property
     def level(self) -> str:
@@ -56,3 +71,9 @@ class Reading:
     def arc(self) -> float:
         """The filled part of a half circle whose length is set to 100."""
         return round(100 * self.risk, 1)
+
+
+def _percent(risk: float) -> str:
+    if risk < 0.01:
+        return "under 1 %"
+    return "over 99 %" if risk > 0.99 else f"{risk * 100:.0f} %"

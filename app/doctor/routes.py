@@ -59,7 +59,8 @@ def predict(task: str) -> Page:
 def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
     details = {"task": task.name, "model_sha256": prediction.model_sha256}
     services().audit.add(login.person(), "prediction.made", task.name, details)
-    reading = Reading(task, tuple(prediction.probability[name] for name in task.classes))
+    shares = tuple(prediction.probability[name] for name in task.classes)
+    reading = Reading(task, shares, prediction.interval)
     explanation = prediction.explanation
     page = render_template(
         "doctor/result.html",

@@ -27,6 +27,7 @@ from app.database import Database
 from app.errors import ModelRefused, RequestError
 from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
+from app.services.calibrations import Reports, read_reports
 from app.services.promotions import newest
 from app.services.reasons import Explanation, explain
 from app.services.training_outcome import FINISHED, has_finished, last_round
@@ -35,6 +36,7 @@ from contracts.reader import LedgerReader
 from contracts.records import TrainingRecord
 from crypto.digest import load_model
 from crypto.errors import CryptoError
+from fl.calibration import Calibration
 from fl.datasets import Column, Statistics, Task, encode, get_task
 from fl.errors import FlError
 from fl.networks import Parameters, build
@@ -80,10 +82,15 @@ class Check:
 class Prediction:
     """Probability per class, by the class's name, in the task's order; why; and the check before.
 
-    What is explained is the probability of the last class, the disease.
+    What is explained is the probability of the last class, the disease. `score` is what the model
+    itself says of that; with a `calibration` the probability differs from it and lies in `interval`
+    with 95 %.
     """
 
     probability: Mapping[str, float]
+    score: float
+    interval: tuple[float, float] | None
+    calibration: Calibration | None
     explanation: Explanation
     model_sha256: str
     version: str
@@ -94,12 +101,26 @@ class Prediction:
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """A training's last model with all that it needs, after it was compared with the chain."""
+    """A training's last model with all that it needs, after it was compared with the chain.
+
+    `reports` is what hospitals say of it, under their signature.
+    """
 
     plan: Plan
     statistics: Statistics
     parameters: Parameters
     check: Check
+    reports: Reports
+
+
+@dataclass(frozen=True)
+class _OnChain:
+    """What the chain holds of a training, and where and when that was read."""
+
+    record: TrainingRecord
+    block: int
+    contract: str
+    chain_id: int
 
 
 class Predictions:
@@ -131,14 +152,25 @@ class Predictions:
         features = _features(get_task(task), values)
         model = self._load(task)
         data, module = model.plan.data, build(model.plan.spec, model.parameters).eval()
+        curve = model.reports.fit()
 
         def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
             return _probabilities(module, encode(data, rows, model.statistics))
 
+        def risks(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            scores = shares(rows)[:, -1]
+            return scores if curve is None else curve.apply(scores)
+
+        found = shares(features)[0]
+        risk = float(risks(features)[0])
+        told = found.tolist() if curve is None else [1 - risk, risk]
         known = model.check
         return Prediction(
-            probability=dict(zip(data.classes, shares(features)[0].tolist(), strict=True)),
-            explanation=explain(data, model.statistics, lambda rows: shares(rows)[:, -1], features),
+            probability=dict(zip(data.classes, told, strict=True)),
+            score=float(found[-1]),
+            interval=None if curve is None else curve.interval(float(found[-1])),
+            calibration=curve,
+            explanation=explain(data, model.statistics, risks, features),
             model_sha256=known.model_sha256,
             version=known.version,
             checked_at=known.checked_at,
@@ -168,13 +200,10 @@ class Predictions:
     ) -> CheckedModel:
         """A training's model, after what stands in the contract; `also` asks the chain for more."""
         deployment = session.get_one(DeploymentRow, row.deployment_id)
-        record, block, contract = self._record(row, deployment.contract, also)
-        return _checked(session, row, record, block, contract)
+        return _checked(session, row, self._record(row, deployment.contract, also))
 
-    def _record(
-        self, row: TrainingRow, contract: str, also: CheckRecord
-    ) -> tuple[TrainingRecord, int, str]:
-        """What the chain holds of the training, and the block at which that was read."""
+    def _record(self, row: TrainingRow, contract: str, also: CheckRecord) -> _OnChain:
+        """What the chain holds of the training."""
         try:
             with closing(self._open_ledger()) as ledger:
                 if ledger.contract != contract:
@@ -185,7 +214,7 @@ class Predictions:
                 block = ledger.head().number
                 record = ledger.training(bytes.fromhex(row.id))
                 also(ledger, row, record)
-                return record, block, contract
+                return _OnChain(record, block, contract, ledger.chain_id)
         except (NotFound, ValueError) as error:
             raise ModelRefused("The chain holds no record of the model's training.") from error
         except ChainUnreachable as error:
@@ -239,9 +268,8 @@ def _check_in_use(ledger: LedgerReader, row: TrainingRow, record: TrainingRecord
         )
 
 
-def _checked(
-    session: Session, row: TrainingRow, record: TrainingRecord, block: int, contract: str
-) -> CheckedModel:
+def _checked(session: Session, row: TrainingRow, found: _OnChain) -> CheckedModel:
+    record = found.record
     if record.statistics is None:
         raise ModelRefused("The chain holds no statistics of the model's training.")
     _check_named("plan", record.config_hash, row.plan_sha256)
@@ -263,9 +291,12 @@ def _checked(
         raise ModelRefused(f"The stored model is one for {plan.task}, not for {row.task}.")
     if not has_finished(plan, record, row.attempts):
         raise ModelRefused("The chain does not say that the model's training finished.")
-    version = f"{row.id[:SHORT]}, round {record.next_round - 1}"
-    check = Check(record.model.hex(), version, now(), block, contract)
-    return CheckedModel(plan, statistics, parameters, check)
+    last = record.next_round - 1
+    version = f"{row.id[:SHORT]}, round {last}"
+    check = Check(record.model.hex(), version, now(), found.block, found.contract)
+    training = bytes.fromhex(row.id)
+    reports = read_reports(session, plan, training, last, found.chain_id, found.contract)
+    return CheckedModel(plan, statistics, parameters, check, reports)
 
 
 def _check_named(what: str, recorded: bytes, stored: str | None) -> None:

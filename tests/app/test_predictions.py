@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.database import Database
 from app.errors import ModelRefused, RequestError
+from app.models import EvaluationRow
 from app.services.chain_access import ChainAccess
 from app.services.predictions import Predictions
 from contracts.chain import ChainEndpoint, connect
@@ -23,6 +24,7 @@ from contracts.errors import ChainUnreachable
 from contracts.reader import LedgerReader
 from contracts.records import TrainingRecord
 from crypto.digest import load_model, model_bytes
+from fl.calibration import fit
 from fl.datasets import Statistics, get_task
 from tests.app.installations import settings_of
 
@@ -140,9 +142,56 @@ def test_the_probability_is_that_of_plain_inference(
 ) -> None:
     prediction = installation.predictions.predict("heart", patient)
     assert list(prediction.probability) == list(get_task("heart").classes)
-    expected = by_hand(installation, patient)
-    assert list(prediction.probability.values()) == pytest.approx(expected, abs=1e-6)
+    score = by_hand(installation, patient)[-1]
+    assert prediction.score == pytest.approx(score, abs=1e-6)
+    assert prediction.probability["heart disease"] == pytest.approx(
+        calibrated(installation, score), abs=1e-6
+    )
     assert sum(prediction.probability.values()) == pytest.approx(1)
+    low, high = prediction.interval or (1, 0)
+    assert low < prediction.probability["heart disease"] < high
+    assert prediction.explanation.risk == pytest.approx(
+        prediction.probability["heart disease"], abs=1e-6
+    )
+
+
+def calibrated(installation: Installation, score: float) -> float:
+    """By the curve of all hospitals' counts, none of which is more than twice the median."""
+    with installation.database.transaction() as session:
+        found = session.scalars(select(EvaluationRow)).all()
+        curve = fit(sum(np.array(one.score_counts, dtype=float) for one in found))
+    assert curve is not None
+    return float(curve.apply(np.array(score)))
+
+
+def test_a_report_without_its_hospitals_signature_is_not_calibrated_by(
+    installation: Installation,
+) -> None:
+    before = installation.predictions.predict("heart", PATIENT).calibration
+    assert before is not None
+    row = installation.value(
+        "SELECT MIN(m.id) FROM messages m JOIN attempts a ON a.id = m.attempt_id "
+        "WHERE m.kind = 'report' AND a.round = 1"
+    )
+    body = installation.value("SELECT body FROM messages WHERE id = :row", row=row)
+    altered = body[:-1] + bytes([body[-1] ^ 1])
+    with installation.altered("messages", "id", str(row), "body", altered):
+        after = installation.predictions.predict("heart", PATIENT).calibration
+    assert after is not None
+    assert after.rows < before.rows
+
+
+def test_without_reports_the_models_own_score_is_told(installation: Installation) -> None:
+    with installation.database.transaction() as session:
+        session.execute(text("UPDATE messages SET kind = 'gone' WHERE kind = 'report'"))
+    try:
+        found = installation.predictions.predict("heart", PATIENT)
+    finally:
+        with installation.database.transaction() as session:
+            session.execute(text("UPDATE messages SET kind = 'report' WHERE kind = 'gone'"))
+    assert found.calibration is None
+    assert found.interval is None
+    assert found.probability["heart disease"] == pytest.approx(found.score, abs=1e-6)
 
 
 def test_patients_differ(installation: Installation) -> None:

@@ -84,3 +84,12 @@ def test_words_name_a_side_only_away_from_the_middle(risk: float, words: str) ->
 def test_risk_is_that_of_the_disease() -> None:
     reading = Reading(HEART, (0.27, 0.73))
     assert (reading.percent, reading.disease) == ("73 %", "heart disease")
+
+
+def test_the_interval_is_told_in_whole_per_cent() -> None:
+    told = [
+        Reading(HEART, (0.2, 0.8), interval).range
+        for interval in ((0.714, 0.886), (0.004, 0.03), (0.97, 0.998), (0.801, 0.804), None)
+    ]
+    assert told == ["71 % to 89 %", "under 1 % to 3 %", "97 % to over 99 %", "80 %", None]
+    assert Reading(HEART, (0.134, 0.866)).of_hundred == 87

@@ -1,0 +1,62 @@
+"""What a model's scores mean, by what hospitals report of test rows under their signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import AttemptRow, MessageRow
+from app.stores.rounds import FINALISED
+from crypto.context import Context
+from crypto.errors import CryptoError
+from fl.calibration import Calibration, fit, pool
+from fl.errors import FlError
+from fl.evaluation import Counts, read_evaluation
+from fl.messages import REPORT, Statement
+from fl.plan import Plan
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The counts of test rows by class and score bin, by hospital; see `fl.evaluation`."""
+
+    scores: dict[str, Counts]
+
+    @property
+    def rows(self) -> int:
+        """How many test rows they tell of."""
+        return sum(sum(map(sum, counts)) for counts in self.scores.values())
+
+    def fit(self) -> Calibration | None:
+        """The curve, or None where there are too few rows for one."""
+        return fit(pool(list(self.scores.values())))
+
+
+def read_reports(
+    session: Session, plan: Plan, training: bytes, number: int, chain: int, contract: str
+) -> Reports:
+    """What hospitals said of the model of a round, on the chain with this id.
+
+    A report without its hospital's signature is left out, as is one that was never made: it can
+    be taken away here, but not altered.
+    """
+    query = select(AttemptRow).filter_by(training_id=training.hex(), round=number, state=FINALISED)
+    attempt = session.scalars(query).first()
+    if attempt is None:
+        return Reports({})
+    address = bytes.fromhex(contract.removeprefix("0x"))
+    context = Context(chain, address, training, number, attempt.number)
+    messages = select(MessageRow).filter_by(attempt_id=attempt.id, kind=REPORT)
+    found: dict[str, Counts] = {}
+    for message in session.scalars(messages.order_by(MessageRow.sender)):
+        try:
+            key = plan.hospital(message.sender).verifying_key
+            said = Statement.read(message.body, context, message.sender, key, REPORT)
+            evaluation = read_evaluation(said.body, len(plan.data.classes))
+        except (FlError, CryptoError):
+            continue
+        if evaluation is not None and evaluation.scores:
+            found[message.sender] = evaluation.scores
+    return Reports(found)
