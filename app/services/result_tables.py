@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.services.attack_names import attack_titles
 from app.services.requests import SEVERAL
 from app.services.tables import Column, Table
 
@@ -221,7 +222,7 @@ def _truth(document: Document) -> Table:
         (
             Column("hospital", "Hospital"),
             Column("attacker", "Attacker"),
-            Column("attack", "Attack"),
+            Column("attack", "Attack", "attack"),
             *(Column(verdict, verdict.capitalize(), "number") for verdict in VERDICTS),
         ),
         tuple(
@@ -244,13 +245,13 @@ def attacks_of(simulation: Document) -> dict[str, str]:
 
 
 def attack_sentence(simulation: Document) -> str:
-    """Who attacks and in what way: "label-flip by A, B; sign-flip by C."."""
+    """Who attacks and in what way: "Label flip by A, B; Min-max by C."."""
     by_hospital = attacks_of(simulation)
     said = {
         kind: ", ".join(name for name, one in by_hospital.items() if one == kind)
         for kind in simulation["attack"].split(SEVERAL)
     }
-    return "; ".join(f"{kind} by {names}" for kind, names in said.items()) + "."
+    return "; ".join(f"{attack_titles(kind)} by {names}" for kind, names in said.items()) + "."
 
 
 _TRUTHS = {
@@ -290,7 +291,7 @@ def _attacks(document: Document) -> Table:
         "The share of the attackers’ updates that were rejected or refused, for each kind of "
         "attack, with its 95 % interval as above.",
         (
-            Column("attack", "Attack"),
+            Column("attack", "Attack", "attack"),
             Column("hospitals", "Hospitals"),
             Column("count", "Kept out", "number"),
             Column("of", "Of", "number"),
