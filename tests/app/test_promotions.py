@@ -177,6 +177,18 @@ def test_a_person_promotes_and_rolls_back_on_the_ledger(clinic: Clinic) -> None:
     assert clinic.used() == clinic.first
     assert [one.back for one in clinic.ledger.history("heart")] == [False, False, True]
     assert clinic.actions()[:2] == ["model.rolled_back", "model.roll_back_asked"]
+
+    # The newer one again: for the ledger it was in use before, for people nothing is rolled back.
+    assert clinic.versions().versions[0].way == "used again"
+    clinic.ask(clinic.second, "It was right after all")
+    write_waiting(clinic.federation)
+    assert clinic.used() == clinic.second
+    assert clinic.ledger.history("heart")[-1].back
+    assert clinic.actions()[:2] == ["model.used_again", "model.use_again_asked"]
+    newer, older = clinic.versions().versions
+    assert [one.way for one in newer.changes] == ["used again", "promoted"]
+    assert [one.way for one in older.changes] == ["rolled back", "promoted"]
+    assert older.way == "rolled back"
     assert clinic.found() == []
 
 
