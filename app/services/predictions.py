@@ -29,6 +29,7 @@ from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
 from app.services.promotions import newest
 from app.services.training_outcome import FINISHED, has_finished, last_round
+from app.services.version_names import SHORT, version_name, version_numbers
 from contracts.errors import ChainUnreachable, LedgerError, NotFound
 from contracts.reader import LedgerReader
 from contracts.records import TrainingRecord
@@ -45,14 +46,13 @@ OpenLedger = Callable[[], LedgerReader]
 # A further check of a training's record; raises ModelRefused.
 CheckRecord = Callable[[LedgerReader, TrainingRow, TrainingRecord], None]
 
-SHORT = 8
-
 
 @dataclass(frozen=True)
 class ModelInUse:
     """The model that predicts for a task, as the database tells; not checked yet."""
 
     training: str
+    number: int
     rounds: int
     model_sha256: str
     ended_at: datetime
@@ -60,8 +60,8 @@ class ModelInUse:
 
     @property
     def version(self) -> str:
-        """A short name: the training's first digits and the round that made the model."""
-        return f"{self.training[:SHORT]}, round {self.rounds}"
+        """What it is called: "version 3 (b30004e2, round 5)"."""
+        return version_name(self.number, self.training, self.rounds)
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,11 @@ class Predictions:
             row = _find_training(session, task)
             if row is None or row.model_sha256 is None or row.ended_at is None:
                 return None
+            number = version_numbers(session, task).get(row.id)
+            if number is None:
+                return None  # Its row was altered: no version of this task has this name.
             made = last_round(row)
-            return ModelInUse(row.id, made, row.model_sha256, row.ended_at, row.accuracy)
+            return ModelInUse(row.id, number, made, row.model_sha256, row.ended_at, row.accuracy)
 
     def check(self, task: str) -> Check:
         """Compare the model in use with the chain. Raises ModelRefused."""
@@ -254,9 +257,17 @@ def _checked(
         raise ModelRefused(f"The stored model is one for {plan.task}, not for {row.task}.")
     if not has_finished(plan, record, row.attempts):
         raise ModelRefused("The chain does not say that the model's training finished.")
-    version = f"{row.id[:SHORT]}, round {record.next_round - 1}"
+    version = version_name(_number(session, row), row.id, record.next_round - 1)
     check = Check(record.model.hex(), version, now(), block, contract)
     return CheckedModel(plan, statistics, parameters, check)
+
+
+def _number(session: Session, row: TrainingRow) -> int:
+    """Which version of its task a finished training made. Raises ModelRefused."""
+    number = version_numbers(session, row.task).get(row.id)
+    if number is None:
+        raise ModelRefused("The database does not say that the model's training finished.")
+    return number
 
 
 def _check_named(what: str, recorded: bytes, stored: str | None) -> None:

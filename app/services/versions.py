@@ -1,7 +1,6 @@
 """The versions of each task's model, as the page of the models shows them; nothing is checked here.
 
-A version is what a finished training ended with. Versions of a task are counted from 1 in the order
-in which their trainings ended.
+What a version is stands in `app.services.version_names`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from app.errors import RequestError
 from app.models import DeploymentRow, PromotionRow, TrainingRow, UserRow
 from app.services.promotions import DONE, WAITING, newest, require_usable, way
 from app.services.simulation import Simulation
-from app.services.training_outcome import FINISHED, last_round
+from app.services.training_outcome import last_round
+from app.services.version_names import version_name, versions_of
 from fl.datasets import get_task, task_names
 
 
@@ -66,6 +66,11 @@ class Version:
     def title(self) -> str:
         """What it predicts."""
         return get_task(self.task).title
+
+    @property
+    def name(self) -> str:
+        """What it is called: "version 3 (b30004e2, round 5)"."""
+        return version_name(self.number, self.training, self.rounds)
 
     @property
     def used_before(self) -> bool:
@@ -129,9 +134,7 @@ class Versions:
 
 
 def _of_task(session: Session, task: str) -> TaskVersions:
-    finished = select(TrainingRow).filter_by(task=task, state=FINISHED)
-    with_model = finished.where(TrainingRow.model_sha256.is_not(None))
-    rows = session.scalars(with_model.order_by(TrainingRow.ended_at, TrainingRow.id)).all()
+    rows = session.scalars(versions_of(task)).all()
     numbers = {row.id: number for number, row in enumerate(rows, start=1)}
     changes = _changes(session, task, numbers)
     older = _contracts_are_older(session)

@@ -71,7 +71,7 @@ class Clinic:
     def used(self) -> str:
         """The training whose model a prediction takes, after every check against the chain."""
         version = self.predictions.check("heart").version
-        return next(one for one in (self.first, self.second) if version.startswith(one[:8]))
+        return next(one for one in (self.first, self.second) if one[:8] in version)
 
     def unused(self) -> str:
         return self.second if self.used() == self.first else self.first
@@ -373,7 +373,7 @@ def test_with_older_contracts_the_latest_finished_training_is_used(clinic: Clini
         url, contract = federation.endpoint.url, federation.ledger.contract
         predictions = Predictions(federation.database, lambda: Older(url, contract))
         latest = clinic.versions().versions[0].training
-        assert predictions.check("heart").version[:8] == latest[:8]
+        assert latest[:8] in predictions.check("heart").version
         assert clinic.versions().older
         with pytest.raises(RequestError, match="older than promotions"):
             clinic.ask(clinic.first)

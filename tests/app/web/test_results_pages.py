@@ -209,6 +209,7 @@ def test_the_report_holds_figures_verdicts_hashes_and_how_to_verify(
     assert attacked.identifier in told
     assert "Cleveland 200 85.0 % 85.0 % 100 80.0 % 80.0 % 0.800" in told
     assert "The truth, in this simulation only" in told
+    assert f"version 1 ({attacked.identifier[:8]}, round " in told
     assert "05" * 32 in told
     assert "run.py verify" in told
     assert sum(len(page.images) for page in pages) == len(FIGURES)
