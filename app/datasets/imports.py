@@ -129,8 +129,8 @@ def check(draft: str) -> Answer:
         if request.method == "POST":
             return _done(imports.carry_out(login.person(), found))
         run = imports.try_out(found)
-    except ChoicesRefused:
-        flash("Something in an earlier step has to be put right first.", "warning")
+    except ChoicesRefused as refusal:
+        flash(f"Something in an earlier step has to be put right first. {refusal}", "warning")
         return _to(PURPOSE, found)
     except RequestError as error:
         flash(str(error), "danger")
