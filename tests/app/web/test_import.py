@@ -257,6 +257,33 @@ def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
     assert list(drafts.iterdir()) == []
 
 
+def test_an_implausible_number_is_refused_with_its_reason_until_somebody_widens(
+    site: Site,
+) -> None:
+    alice = site.browser("administrator")
+    lines = stroke_csv().decode().splitlines()
+    clinic, _, rest = lines[7].split(",", 2)
+    lines[7] = f"{clinic},999,{rest}"
+    draft = upload(alice, "\n".join(lines).encode())
+    assert alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE)).status_code == 303
+    told = "1 row lies outside this range of age and would be refused: 999"
+    page = alice.get(f"{draft}/columns").text
+    assert told in page
+    high = float(page.split('name="high|age" value="')[1].split('"')[0])
+    assert 90 < high < 200
+    ranges = {"low|age": "20", "high|age": f"{high:g}"}
+    for step, fields in (("columns", STROKE_COLUMNS | ranges), ("values", STROKE_VALUES)):
+        assert alice.send(f"{draft}/{step}", dict(fields)).status_code == 303
+    page = alice.get(f"{draft}/check").text
+    assert "Refused rows: 1" in page
+    assert f"20 to {high:g} years" in page
+    assert "<code>999</code>" in page
+    sent = dict(STROKE_COLUMNS | {"high|age": "1000"})
+    assert alice.send(f"{draft}/columns", sent).status_code == 303
+    assert told not in alice.get(f"{draft}/columns").text
+    assert "Every row can be taken" in alice.get(f"{draft}/check").text
+
+
 def test_steps_out_of_order_lead_back_to_the_first(site: Site) -> None:
     alice = site.browser("administrator")
     draft = upload(alice, stroke_csv())
