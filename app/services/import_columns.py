@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from app.services.import_choices import ChoicesRefused, Fields, Purpose, note_problem
+from app.services.numbers import WITH_POINT, read_number
 from fl.datasets import Category, Column, get_task
 from fl.datasets.description import check_text, imported_column_name
 from fl.datasets.guess import (
@@ -164,7 +165,9 @@ def _bound(fields: Fields, errors: dict[str, str], key: str, kind: str) -> float
     if kind != "number":
         return float(key.startswith("high"))
     try:
-        return parse_number(fields.get(key, "").strip().replace(",", "."), ".")
+        return read_number(fields.get(key, ""))
     except ValueError:
         errors[key] = "Expected a number."
+        if "," in fields.get(key, ""):
+            errors[key] += f" {WITH_POINT}"
         return 0.0
