@@ -20,7 +20,7 @@ from app.services.exports import export
 from app.services.overview import Overview
 from app.services.predicted_rows import PredictedRows
 from app.services.report import write_report
-from app.services.result_tables import ONLY_IN_FILES, attack_sentence, result_tables
+from app.services.result_tables import attack_sentence, result_tables, submissions_on_page
 from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, AUDITOR
 from app.services.tables import Table
@@ -63,7 +63,7 @@ def one(training_id: str) -> str:
         choices=_choices(tables["submissions"]),
         chosen={name: value for name, value in chosen.items() if value is not None},
         is_administrator=login.person().role == ADMINISTRATOR,
-        **_page(tables["submissions"].where(chosen).without(*ONLY_IN_FILES)),
+        **_page(submissions_on_page(tables["submissions"]).where(chosen)),
     )
 
 

@@ -156,6 +156,7 @@ def submissions(document: Document) -> Table:
             Column("threshold", "Threshold", "figure"),
             Column("votes", "Votes", "number"),
             Column("warnings", "Warnings", "sentence"),
+            Column("appeal", "Appeal", "appeal", "Asked for, upheld, dismissed, or not taken"),
             Column("samples", "Declared rows", "number"),
             Column("transaction", "Transaction", "transaction"),
             Column("update_sha256", "Update", "hash", "SHA-256 that the hospital committed to"),
@@ -170,6 +171,7 @@ def submissions(document: Document) -> Table:
                 hospital["threshold"],
                 len(one["signers"]),
                 "; ".join(hospital["warnings"]),
+                hospital["appeal"],
                 hospital["samples"],
                 hospital["transaction"],
                 hospital["update_sha256"],
@@ -178,6 +180,13 @@ def submissions(document: Document) -> Table:
             for hospital in one["hospitals"]
         ),
     )
+
+
+def submissions_on_page(table: Table) -> Table:
+    """The submissions with the columns for which a page has room, an appeal where there is one."""
+    shown = table.without(*ONLY_IN_FILES)
+    appealed = any(one["appeal"] for one in table.records())
+    return shown if appealed else shown.without("appeal")
 
 
 def _verdicts(document: Document) -> Table:

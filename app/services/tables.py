@@ -21,6 +21,7 @@ Kind = Literal[
     "verdict",
     "round",
     "attack",
+    "appeal",
 ]
 
 NUMERIC = ("number", "share", "figure")

@@ -307,6 +307,7 @@ def expected_tables(document: Document) -> dict[str, Rows]:
                 "threshold": hospital["threshold"],
                 "votes": len(one["signers"]),
                 "warnings": "; ".join(hospital["warnings"]),
+                "appeal": "",
                 "samples": hospital["samples"],
             }
             for one, hospital in submitted(document)

@@ -13,7 +13,9 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 from pypdf import PdfReader
+from sqlalchemy import delete, select
 
+from app.models import AppealRow, TrainingRow, UserRow
 from app.services.results import training_document
 from fl.evaluation import Evaluation
 from fl.store import AttemptNote
@@ -113,6 +115,35 @@ def test_submissions_are_chosen_by_hospital_round_and_verdict(alice: Browser, pa
     assert "Switzerland" in row(refused, "Round 2")
     none = section(alice.get(f"{path}?hospital=Nobody").text, "submissions-title")
     assert "No submission is of this choice" in none
+
+
+def test_an_appeal_stands_beside_its_submission_on_the_page_and_in_the_files(
+    alice: Browser, path: str, site: Site, attacked: Recorded
+) -> None:
+    assert "Appeal" not in section(alice.get(path).text, "submissions-title")
+    for state, word in (("open", "asked"), ("upheld", "upheld"), ("dismissed", "dismissed")):
+        with site.services.database.transaction() as session:
+            session.execute(delete(AppealRow))
+            person = session.scalars(select(UserRow.id).limit(1)).one()
+            session.add(
+                AppealRow(
+                    deployment_id=session.get_one(TrainingRow, attacked.identifier).deployment_id,
+                    training_id=attacked.identifier,
+                    round=2,
+                    hospital="Hungary",
+                    reason="We are older",
+                    salt="00" * 32,
+                    reason_sha256="00" * 32,
+                    state=state,
+                    asked_by=person,
+                )
+            )
+        submitted = section(alice.get(f"{path}?round=2").text, "submissions-title")
+        assert f"Against the others {word.capitalize()} 0x" in row(submitted, "Hungary")
+        answer = alice.get(f"{path}/tables/submissions.csv")
+        rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+        told = {(one["round"], one["hospital"]): one["appeal"] for one in rows if one["appeal"]}
+        assert told == {("2", "Hungary"): word}
 
 
 def test_submissions_come_page_by_page(
