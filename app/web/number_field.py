@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wtforms import FloatField
 
@@ -11,6 +12,8 @@ from app.services.numbers import WITH_POINT, read_number
 
 class RealField(FloatField):  # type: ignore[misc]  # wtforms is untyped
     """A float; what was typed stays in the field, whatever it is."""
+
+    data: Any  # A float once the form is valid, or None where it may stay empty.
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         """Read what was sent. Raises ValueError, as WTForms wants it."""

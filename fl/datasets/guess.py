@@ -167,7 +167,8 @@ def _within_fences(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         # Half of the rows say the same, which tells nothing of how far the others may lie.
         return np.ones(len(numbers), dtype=np.bool_)
     reach = _FENCE * (third - first)
-    return (first - reach <= numbers) & (numbers <= third + reach)
+    within: NDArray[np.bool_] = (first - reach <= numbers) & (numbers <= third + reach)
+    return within
 
 
 def _number(text: str, decimal: str) -> float | None:
