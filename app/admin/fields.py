@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flask_wtf import FlaskForm
-from wtforms import Field, FloatField, IntegerField
+from wtforms import Field, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional, StopValidation
+
+from app.web.number_field import RealField, about_comma
 
 # The largest whole number that a database keeps, which no hint needs to name.
 MOST = 2**63 - 1
@@ -39,10 +41,10 @@ def whole(
     )
 
 
-def real(label: str, low: float, high: float, default: float | None, hint: str) -> FloatField:
+def real(label: str, low: float, high: float, default: float | None, hint: str) -> RealField:
     """A field for a number from `low` to `high`; without a default it may stay empty."""
     text = f"Expected a number, {low:.5f}".rstrip("0").rstrip(".") + f" to {high:g}."
-    return FloatField(
+    return RealField(
         label,
         [_needed(default, text), _said_once(text), NumberRange(low, high, text)],
         default=default,
@@ -62,6 +64,6 @@ def _said_once(text: str) -> Callable[[FlaskForm, Field], None]:
     def is_number(_: FlaskForm, field: Field) -> None:
         if field.data is None:
             field.errors.clear()
-            raise StopValidation(text)
+            raise StopValidation(text + about_comma(field.raw_data))
 
     return is_number

@@ -120,7 +120,7 @@ def _say_used(federation: Federation, training: str) -> None:
     if version is None or version.attack:
         return
     used = "in use" if version.in_use else "not in use: promote it on the page Models"
-    sys.stdout.write(f"Model      version {version.number} of {version.title}, {used}\n")
+    sys.stdout.write(f"Model      {version.name} of {version.title}, {used}\n")
 
 
 def _say_where(federation: Federation) -> None:

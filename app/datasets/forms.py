@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import FloatField, IntegerField, RadioField
+from wtforms import IntegerField, RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
+from app.web.number_field import RealField
 from fl.datasets import Partition, Task
 from fl.datasets.partition import ALPHA_HIGH, ALPHA_LOW, FEWEST, MOST
 
@@ -38,7 +39,7 @@ class DealForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "How patients are dealt to them",
         choices=[SelectChoice("dirichlet", "Unevenly"), SelectChoice("iid", "Evenly")],
     )
-    alpha = FloatField(
+    alpha = RealField(
         "Evenness (alpha)",
         [InputRequired(_ALPHA), NumberRange(ALPHA_LOW, ALPHA_HIGH, _ALPHA)],
         description="For uneven hospitals: the smaller, the more they differ.",

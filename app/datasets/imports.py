@@ -26,7 +26,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.errors import RequestError
 from app.services.exports import csv_text
 from app.services.import_choices import NEW, ChoicesRefused
-from app.services.import_columns import KINDS, free_columns
+from app.services.import_columns import KINDS, free_columns, outside
 from app.services.import_values import category_words, class_words
 from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
 from app.services.roles import ADMINISTRATOR
@@ -129,8 +129,8 @@ def check(draft: str) -> Answer:
         if request.method == "POST":
             return _done(imports.carry_out(login.person(), found))
         run = imports.try_out(found)
-    except ChoicesRefused:
-        flash("Something in an earlier step has to be put right first.", "warning")
+    except ChoicesRefused as refusal:
+        flash(f"Something in an earlier step has to be put right first. {refusal}", "warning")
         return _to(PURPOSE, found)
     except RequestError as error:
         flash(str(error), "danger")
@@ -218,6 +218,7 @@ def _page(draft: Draft, step: str, errors: dict[str, str]) -> str:
     if step == COLUMNS:
         names = free_columns(raw, purpose)
         shown |= {"names": names, "kinds": KINDS, "example": _example(raw.header, raw.rows)}
+        shown["outside"] = {} if task else outside(raw, purpose, shown["fields"])
         shown["units"] = {c.name: units_of(c) for c in task.columns} if task else {}
     if step == VALUES:
         takes = imports.takes(draft)

@@ -58,8 +58,9 @@ EVENTS: Final[Mapping[str, Words]] = {
         "From here on doctors’ predictions come from this model, for a reason kept elsewhere.",
     ),
     "RolledBack": Words(
-        "Model rolled back",
-        "A model that was in use before is in use again, for a reason kept elsewhere.",
+        "Model put into use again",
+        "A model that was in use before takes over from an older or a newer one, for a reason kept "
+        "elsewhere.",
     ),
     "Attached": Words(
         "Appeals attached to rounds",
@@ -160,7 +161,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "anchor": "Anchored the audit log",
     "bind": "Bound the models to the trainings",
     "promote": "Put a model into use",
-    "rollBack": "Rolled back to a model",
+    "rollBack": "Put a model into use again",
     "attach": "Attached the appeals to the rounds",
     "appeal": "Asked for a second look",
     "decide": "Decided an appeal",

@@ -20,10 +20,9 @@ from app.services.exports import export
 from app.services.overview import Overview
 from app.services.predicted_rows import PredictedRows
 from app.services.report import write_report
-from app.services.result_tables import ONLY_IN_FILES, result_tables
+from app.services.result_tables import attack_sentence, result_tables, submissions_on_page
 from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, AUDITOR
-from app.services.simulation import Simulation
 from app.services.tables import Table
 from app.web import login
 from app.web.downloads import file_answer
@@ -64,7 +63,7 @@ def one(training_id: str) -> str:
         choices=_choices(tables["submissions"]),
         chosen={name: value for name, value in chosen.items() if value is not None},
         is_administrator=login.person().role == ADMINISTRATOR,
-        **_page(tables["submissions"].where(chosen).without(*ONLY_IN_FILES)),
+        **_page(submissions_on_page(tables["submissions"]).where(chosen)),
     )
 
 
@@ -141,11 +140,7 @@ def _chosen() -> dict[str, Any]:
 
 def _attacks(simulation: dict[str, Any] | None) -> str:
     """Who attacks and in what way, in titles; "" where nobody does."""
-    if simulation is None:
-        return ""
-    described = Simulation.from_row(simulation)
-    said = [(attack.title, names) for attack, names in described.described] if described else []
-    return "; ".join(f"{title} by {', '.join(names)}" for title, names in said) + "."
+    return attack_sentence(simulation) if simulation else ""
 
 
 def _choices(table: Table) -> dict[str, list[Any]]:

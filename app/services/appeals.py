@@ -37,6 +37,15 @@ OLDER = (
     "A new installation has them."
 )
 
+# How an appeal stands, where a word must do; "" elsewhere says that nobody appealed.
+IN_A_WORD = {
+    WAITING: "asked",
+    OPEN: "asked",
+    UPHELD: "upheld",
+    DISMISSED: "dismissed",
+    REFUSED: "not taken",
+}
+
 # What upholding means, in one sentence.
 EFFECT = (
     "If it is upheld, a low balanced accuracy of this hospital is shown and rejects it no more, in "
@@ -145,6 +154,14 @@ def find_rejected(
         .where(SubmissionRow.hospital == hospital, SubmissionRow.verdict == REJECTED)
     )
     return session.scalars(query).one_or_none()
+
+
+def appeals_in_a_word(session: Session, training: str) -> dict[int, dict[str, str]]:
+    """How the appeals of a training stand, by round and hospital, as words of IN_A_WORD."""
+    found: dict[int, dict[str, str]] = {}
+    for row in session.scalars(select(AppealRow).filter_by(training_id=training)):
+        found.setdefault(row.round, {})[row.hospital] = IN_A_WORD.get(row.state, row.state)
+    return found
 
 
 def find_appeal(session: Session, training: str, round: int, hospital: str) -> AppealRow | None:

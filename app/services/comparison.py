@@ -10,6 +10,7 @@ from typing import Any
 from app.database import Database
 from app.errors import RequestError
 from app.models import TrainingRow
+from app.services.attack_names import attack_titles
 from app.services.chart import PERCENT, Chart, Series
 from app.services.results import training_document
 from app.services.tables import Column, Kind, Table
@@ -142,7 +143,7 @@ def plan_facts(database: Database, document: Document, truth: bool = True) -> di
         return facts
     simulation = document["simulation"] or {}
     return facts | {
-        "Simulated attack": simulation.get("attack"),
+        "Simulated attack": attack_titles(simulation.get("attack") or "") or None,
         "Attackers": ", ".join(simulation.get("attackers", ())) or None,
     }
 

@@ -1,4 +1,4 @@
-"""Tables as files: CSV, XLSX and JSON, with the same values in each."""
+"""Tables as files: CSV, XLSX and JSON, with the same values; JSON alone keeps attacks by name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def to_csv(table: Table) -> bytes:
 
     Text in which a spreadsheet would see a formula begins with an apostrophe.
     """
-    return csv_text([column.name for column in table.columns], table.rows).encode("utf-8-sig")
+    shown = table.for_people()
+    return csv_text([column.name for column in shown.columns], shown.rows).encode("utf-8-sig")
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -78,7 +79,7 @@ def to_json(tables: Sequence[Table], facts: Mapping[str, Any]) -> bytes:
 def to_xlsx(tables: Sequence[Table]) -> bytes:
     """A workbook with a sheet a table: numbers are numbers, text is never a formula."""
     book = Workbook(write_only=True)
-    for table in tables:
+    for table in (one.for_people() for one in tables):
         sheet = book.create_sheet(table.name[:LONGEST_SHEET_NAME])
         sheet.freeze_panes = "A2"
         for place, column in enumerate(table.columns):

@@ -12,6 +12,8 @@ WIDTH: Final = 1000
 _BOX = (200, 34)
 _GAP: Final = 12
 _MARGIN: Final = 8
+# Below everybody: by it lines from hospitals reach the chain without passing behind a node.
+_LANE: Final = 18
 _HOSPITALS_AT, _NODES_AT, _CHAIN_AT = 8, 420, 792
 _LONGEST_NAME: Final = 20
 
@@ -61,6 +63,11 @@ class Box:
         """The middle of its right side."""
         return self.x + _BOX[0], self.y + _BOX[1] // 2
 
+    @property
+    def bottom(self) -> tuple[int, int]:
+        """The middle of its lower side."""
+        return self.x + _BOX[0] // 2, self.y + _BOX[1]
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -78,6 +85,23 @@ class Flow:
     def width(self) -> int:
         """The width of the view box."""
         return WIDTH
+
+    def to_lane(self, hospital: Box) -> str:
+        """An SVG path from a hospital down to where `lane` begins."""
+        (x, y), (end, lane) = hospital.right, self._lane_begins
+        bend = (x + end) // 2
+        return f"M{x} {y} C{bend} {y} {bend} {lane} {end} {lane}"
+
+    @property
+    def lane(self) -> str:
+        """An SVG path below the nodes and up to the chain, for what all hospitals send there."""
+        (begin, y), (end, chain) = self._lane_begins, self.chain.bottom
+        behind = _NODES_AT + _BOX[0] + _LANE
+        return f"M{begin} {y} L{behind} {y} C{end} {y} {end} {y} {end} {chain}"
+
+    @property
+    def _lane_begins(self) -> tuple[int, int]:
+        return _NODES_AT - _LANE, self.height - _LANE // 2
 
     @property
     def words(self) -> str:
@@ -100,7 +124,7 @@ def flow_of(parties: Sequence[Mapping[str, Any]], step: str | None) -> Flow | No
         "Chain", _CHAIN_AT, _top(0, 1, height), "working" if WRITES in active else "waiting", ""
     )
     return Flow(
-        height=height,
+        height=height + _LANE,
         box=_BOX,
         hospitals=_column(hospitals, _HOSPITALS_AT, height),
         nodes=_column(nodes, _NODES_AT, height),

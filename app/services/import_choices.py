@@ -8,6 +8,7 @@ names everything wrong at once. The steps after this one: `import_columns`, `imp
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def read_purpose(raw: RawCsv, fields: Fields, taken: Collection[str]) -> Purpose
     errors: dict[str, str] = {}
     task, title = fields.get("task", ""), fields.get("title", "").strip()
     if task == NEW:
-        note_problem(errors, "title", lambda: check_text("Title", title))
+        note_problem(errors, "title", lambda: _check_title(title))
     elif task not in task_names():
         errors["task"] = "Choose a task, or a new one."
     classes = fields.get("class_source", "")
@@ -124,6 +125,24 @@ def name_problem(name: str, taken: Collection[str]) -> str:
     if folder_name(name) in taken or _NODE.fullmatch(folder_name(name)):
         return f"There is a party called {name} already, or nearly so."
     return ""
+
+
+def _check_title(title: str) -> None:
+    """Refuse one that another task has, case and spaces ignored: nobody could tell the two apart.
+
+    Raises DescriptionError.
+    """
+    check_text("Title", title)
+    for other in (get_task(name).title for name in task_names()):
+        if _letters(other) == _letters(title):
+            raise DescriptionError(
+                f"another task is called {other} already: choose another title, or import a "
+                "hospital of that task"
+            )
+
+
+def _letters(title: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
 def note_problem(errors: dict[str, str], key: str, check: Callable[[], None]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from app.services.import_choices import ChoicesRefused, Fields, Purpose, note_problem
+from app.services.numbers import WITH_POINT, read_number
 from fl.datasets import Category, Column, get_task
 from fl.datasets.description import check_text, imported_column_name
 from fl.datasets.guess import (
@@ -44,6 +45,30 @@ def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
             fields[f"unit|{name}"] = unit
             fields |= {f"low|{name}": f"{guess.low:.10g}", f"high|{name}": f"{guess.high:.10g}"}
     return fields
+
+
+def outside(raw: RawCsv, purpose: Purpose, fields: Fields) -> dict[str, Sequence[str]]:
+    """By column, the cells whose number lies outside the range that the fields say.
+
+    Their rows are refused. Columns without such cells, or without a range, are left out.
+    """
+    found: dict[str, Sequence[str]] = {}
+    for name in free_columns(raw, purpose):
+        if fields.get(f"kind|{name}") != "number":
+            continue
+        low, high = (_bound(fields, {}, f"{bound}|{name}", "number") for bound in ("low", "high"))
+        known = {word: _number(word, purpose) for word in words_of(raw, name, purpose.missing)}
+        far = {word for word, one in known.items() if one is not None and not low <= one <= high}
+        if low < high and far:
+            found[name] = [cell for cell in raw.values(name) if cell in far]
+    return found
+
+
+def _number(text: str, purpose: Purpose) -> float | None:
+    try:
+        return parse_number(text, purpose.decimal)
+    except ValueError:
+        return None
 
 
 def read_takes(raw: RawCsv, purpose: Purpose, fields: Fields) -> list[Take]:
@@ -140,7 +165,9 @@ def _bound(fields: Fields, errors: dict[str, str], key: str, kind: str) -> float
     if kind != "number":
         return float(key.startswith("high"))
     try:
-        return parse_number(fields.get(key, "").strip().replace(",", "."), ".")
+        return read_number(fields.get(key, ""))
     except ValueError:
         errors[key] = "Expected a number."
+        if "," in fields.get(key, ""):
+            errors[key] += f" {WITH_POINT}"
         return 0.0

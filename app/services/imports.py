@@ -232,8 +232,6 @@ class Imports:
             if problem := name_problem(name, taken):
                 problems.append(f"{name!r}: {problem[:-1]}")
             taken.add(folder_name(name))
-        if choices.description is not None and choices.task.name in task_names():
-            problems.append(f"This very task is there already: {choices.task.name}")
         return [*problems, *too_small(choices.task, converted.tables)]
 
     def _taken(self) -> set[str]:

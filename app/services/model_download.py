@@ -23,6 +23,7 @@ from app.models import DeploymentRow, PartyRow, ResultRow, TrainingRow
 from app.services.federation import HOSPITAL
 from app.services.model_file import safetensors_file
 from app.services.training_outcome import FINISHED, last_round
+from app.services.version_names import version_name, version_numbers
 from contracts.errors import LedgerError
 from contracts.reader import LedgerReader
 from contracts.records import Permission, TrainingRecord, TrainingState
@@ -35,6 +36,7 @@ class OwnModel:
 
     training: str
     task: str
+    version: str
     sha256: str
     rounds: int
     ended_at: datetime
@@ -66,8 +68,17 @@ class ModelDownloads:
         with self._database.transaction() as session:
             account = _account(session, hospital)
             rows = [row for row in session.scalars(query) if account in _hospitals(row)]
+            tasks = {row.task for row in rows}
+            numbers = {task: version_numbers(session, task) for task in tasks}
             return [
-                OwnModel(row.id, row.task, row.model_sha256, last_round(row), row.ended_at)
+                OwnModel(
+                    row.id,
+                    row.task,
+                    version_name(numbers[row.task][row.id], row.id, last_round(row)),
+                    row.model_sha256,
+                    last_round(row),
+                    row.ended_at,
+                )
                 for row in rows[:limit]
                 if row.model_sha256 and row.ended_at
             ]

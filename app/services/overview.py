@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import AttemptRow, JobRow, PartyRow, TrainingRow, UserRow
+from app.services.attack_names import attack_titles
 from app.services.jobs import OPEN, PAUSED, QUEUED, RUNNING
 from app.services.requests import TrainingRequest
 from app.services.trainings import FAILED
@@ -26,7 +27,7 @@ class TrainingLine:
     """A training in a list: one that ran or runs, or (`training` None) one that only waits.
 
     `state` is queued, awaiting, running, paused, finished, stopped, refused or failed; `round` is
-    the last finished one. `attack` names the attack that it simulates.
+    the last finished one. `attack` is the title of the attack that it simulates.
     """
 
     training: str | None
@@ -126,7 +127,7 @@ def _lines(
             started_at=row.started_at,
             ended_at=row.ended_at,
             requested_by=name,
-            attack=row.simulation["attack"] if row.simulation else None,
+            attack=attack_titles(row.simulation["attack"]) if row.simulation else None,
         )
         for row, job, name, done in session.execute(query)
     ]
@@ -170,5 +171,5 @@ def _waiting_line(job: JobRow, name: str | None) -> TrainingLine:
         started_at=job.created_at,
         ended_at=None,
         requested_by=name,
-        attack=request.attack_words or None,
+        attack=attack_titles(request.attack_words) or None,
     )

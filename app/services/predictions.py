@@ -31,6 +31,7 @@ from app.services.calibrations import Reports, read_reports
 from app.services.promotions import newest
 from app.services.reasons import Explanation, explain
 from app.services.training_outcome import FINISHED, has_finished, last_round
+from app.services.version_names import SHORT, version_name, version_numbers
 from contracts.errors import ChainUnreachable, LedgerError, NotFound
 from contracts.reader import LedgerReader
 from contracts.records import TrainingRecord
@@ -48,14 +49,13 @@ OpenLedger = Callable[[], LedgerReader]
 # A further check of a training's record; raises ModelRefused.
 CheckRecord = Callable[[LedgerReader, TrainingRow, TrainingRecord], None]
 
-SHORT = 8
-
 
 @dataclass(frozen=True)
 class ModelInUse:
     """The model that predicts for a task, as the database tells; not checked yet."""
 
     training: str
+    number: int
     rounds: int
     model_sha256: str
     ended_at: datetime
@@ -63,8 +63,8 @@ class ModelInUse:
 
     @property
     def version(self) -> str:
-        """A short name: the training's first digits and the round that made the model."""
-        return f"{self.training[:SHORT]}, round {self.rounds}"
+        """What it is called: "version 3 (b30004e2, round 5)"."""
+        return version_name(self.number, self.training, self.rounds)
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,11 @@ class Predictions:
             row = _find_training(session, task)
             if row is None or row.model_sha256 is None or row.ended_at is None:
                 return None
+            number = version_numbers(session, task).get(row.id)
+            if number is None:
+                return None  # Its row was altered: no version of this task has this name.
             made = last_round(row)
-            return ModelInUse(row.id, made, row.model_sha256, row.ended_at, row.accuracy)
+            return ModelInUse(row.id, number, made, row.model_sha256, row.ended_at, row.accuracy)
 
     def check(self, task: str) -> Check:
         """Compare the model in use with the chain. Raises ModelRefused."""
@@ -292,11 +295,19 @@ def _checked(session: Session, row: TrainingRow, found: _OnChain) -> CheckedMode
     if not has_finished(plan, record, row.attempts):
         raise ModelRefused("The chain does not say that the model's training finished.")
     last = record.next_round - 1
-    version = f"{row.id[:SHORT]}, round {last}"
+    version = version_name(_number(session, row), row.id, last)
     check = Check(record.model.hex(), version, now(), found.block, found.contract)
     training = bytes.fromhex(row.id)
     reports = read_reports(session, plan, training, last, found.chain_id, found.contract)
     return CheckedModel(plan, statistics, parameters, check, reports)
+
+
+def _number(session: Session, row: TrainingRow) -> int:
+    """Which version of its task a finished training made. Raises ModelRefused."""
+    number = version_numbers(session, row.task).get(row.id)
+    if number is None:
+        raise ModelRefused("The database does not say that the model's training finished.")
+    return number
 
 
 def _check_named(what: str, recorded: bytes, stored: str | None) -> None:

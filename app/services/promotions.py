@@ -4,8 +4,9 @@ asked for: waiting ── written on the ledger ──> done
               └────── the ledger refuses ─────> refused
 
 The first finished training of a task is put into use by the federation itself, as part of its end;
-later ones wait for a person. What was in use before comes back in the same way. The ledger holds
-the digest of the reason, which is salted: few would have to be tried else.
+later ones wait for a person. What was in use before comes back in the same way; for people only a
+version older than the one in use is rolled back to. The ledger holds the digest of the reason,
+which is salted: few would have to be tried else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,12 +32,25 @@ from contracts.promotions import Promotions
 from contracts.records import PromotionRecord, Receipt
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
+PROMOTED, ROLLED_BACK, USED_AGAIN = "promoted", "rolled back", "used again"
 MOST_REASON = 500
 FIRST = "The first finished training of its task: there was nothing to choose from."
 OLDER = (
     "This installation’s contracts are older than promotions: doctors use the model of the latest "
     "finished training. A new installation has them."
 )
+
+# What the audit log calls them.
+_ASKED = {
+    PROMOTED: "model.promotion_asked",
+    ROLLED_BACK: "model.roll_back_asked",
+    USED_AGAIN: "model.use_again_asked",
+}
+_WRITTEN = {
+    PROMOTED: "model.promoted",
+    ROLLED_BACK: "model.rolled_back",
+    USED_AGAIN: "model.used_again",
+}
 
 _logger = logging.getLogger(__name__)
 _LABEL = b"consilium/reason/v1\0"
@@ -43,6 +59,18 @@ _LABEL = b"consilium/reason/v1\0"
 def reason_digest(salt: bytes, reason: str) -> bytes:
     """What the ledger holds of a reason: SHA-256 over a label, the salt of 32 bytes, its UTF-8."""
     return sha256(_LABEL + salt + reason.encode()).digest()
+
+
+def way(back: bool, place: Any, place_before: Any) -> str:
+    """How a model came into use: PROMOTED for the first time, ROLLED_BACK or USED_AGAIN.
+
+    `back`: it was in use before, which is all that the ledger tells apart. The places order the
+    task's versions; `place_before` is that of the version that it takes over from, or None.
+    """
+    if not back:
+        return PROMOTED
+    newer = place_before is not None and place > place_before
+    return USED_AGAIN if newer else ROLLED_BACK
 
 
 class Wishes:
@@ -68,7 +96,7 @@ class Wishes:
             made = _new_row(session, row, reason, person)
             session.flush()
             details = {"training": training, "task": row.task, "model_sha256": row.model_sha256}
-            action = "model.roll_back_asked" if made.back else "model.promotion_asked"
+            action = _ASKED[_way_of(session, made)]
             self._audit.add(person, action, row.task, {**details, "reason": reason}, session)
             return made
 
@@ -184,16 +212,29 @@ def _end(
     log = AuditLog(federation.database)
     with federation.database.transaction() as session:
         row = session.get_one(PromotionRow, number)
+        action = _WRITTEN[_way_of(session, row)]  # While the one before is still the newest.
         row.state, row.problem = state, problem
         row.position, row.transaction = position, transaction
         session.flush()
-        action = "model.rolled_back" if row.back else "model.promoted"
         details = {"training": row.training_id, "model_sha256": row.model_sha256}
         if state == REFUSED:
             action, details = "model.promotion_refused", {**details, "problem": problem}
         else:
             details |= {"transaction": transaction or ""}
         log.add(SYSTEM, action, row.task, details, session)
+
+
+def _way_of(session: Session, row: PromotionRow) -> str:
+    """How a promotion that is not written yet puts its model into use."""
+    current = newest(session, row.task)
+    before = session.get_one(TrainingRow, current.training_id) if current else None
+    training = session.get_one(TrainingRow, row.training_id)
+    return way(row.back, _order(training), _order(before) if before else None)
+
+
+def _order(training: TrainingRow) -> tuple[datetime, str]:
+    """Where a task's versions stand: finished trainings in the order in which they ended."""
+    return training.ended_at or training.started_at, training.id
 
 
 def _new_row(

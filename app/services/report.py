@@ -38,6 +38,8 @@ from app.services.report_parts import (
 )
 from app.services.result_tables import ONLY_IN_FILES, Document, attack_sentence, result_tables
 from app.services.tables import Table
+from app.services.training_outcome import last_round
+from app.services.version_names import version_name, version_numbers
 from fl.datasets import get_task
 
 _TRUTH = ("truth", "detection", "attacks")
@@ -141,8 +143,10 @@ def _verification(database: Database, document: Document) -> Iterator[Any]:
     with database.transaction() as session:
         row = session.get_one(TrainingRow, document["training"])
         deployment = session.get_one(DeploymentRow, row.deployment_id)
+        number = version_numbers(session, row.task).get(row.id)
         facts = {
             "Training": row.id,
+            "Model": version_name(number, row.id, last_round(row)) if number else None,
             "Chain": f"{deployment.chain_kind}, id {deployment.chain_id}",
             "Genesis block": deployment.genesis_hash,
             "Contract": deployment.contract,

@@ -47,7 +47,7 @@ def table_part(table: Table) -> Iterator[Any]:
     """A table with its title and what it shows; nothing where it has no rows."""
     if not table.rows:
         return
-    shown = table.without_empty()
+    shown = table.without_empty().for_people()
     head = [Paragraph(escape(column.title), _CELL) for column in shown.columns]
     body = [
         [_cell(column, value) for column, value in zip(shown.columns, row, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.services.attack_names import attack_titles
 from app.services.requests import SEVERAL
 from app.services.tables import Column, Table
 
@@ -155,6 +156,7 @@ def submissions(document: Document) -> Table:
             Column("threshold", "Threshold", "figure"),
             Column("votes", "Votes", "number"),
             Column("warnings", "Warnings", "sentence"),
+            Column("appeal", "Appeal", "appeal", "Asked for, upheld, dismissed, or not taken"),
             Column("samples", "Declared rows", "number"),
             Column("transaction", "Transaction", "transaction"),
             Column("update_sha256", "Update", "hash", "SHA-256 that the hospital committed to"),
@@ -169,6 +171,7 @@ def submissions(document: Document) -> Table:
                 hospital["threshold"],
                 len(one["signers"]),
                 "; ".join(hospital["warnings"]),
+                hospital["appeal"],
                 hospital["samples"],
                 hospital["transaction"],
                 hospital["update_sha256"],
@@ -177,6 +180,13 @@ def submissions(document: Document) -> Table:
             for hospital in one["hospitals"]
         ),
     )
+
+
+def submissions_on_page(table: Table) -> Table:
+    """The submissions with the columns for which a page has room, an appeal where there is one."""
+    shown = table.without(*ONLY_IN_FILES)
+    appealed = any(one["appeal"] for one in table.records())
+    return shown if appealed else shown.without("appeal")
 
 
 def _verdicts(document: Document) -> Table:
@@ -221,7 +231,7 @@ def _truth(document: Document) -> Table:
         (
             Column("hospital", "Hospital"),
             Column("attacker", "Attacker"),
-            Column("attack", "Attack"),
+            Column("attack", "Attack", "attack"),
             *(Column(verdict, verdict.capitalize(), "number") for verdict in VERDICTS),
         ),
         tuple(
@@ -244,13 +254,13 @@ def attacks_of(simulation: Document) -> dict[str, str]:
 
 
 def attack_sentence(simulation: Document) -> str:
-    """Who attacks and in what way: "label-flip by A, B; sign-flip by C."."""
+    """Who attacks and in what way: "Label flip by A, B; Min-max by C."."""
     by_hospital = attacks_of(simulation)
     said = {
         kind: ", ".join(name for name, one in by_hospital.items() if one == kind)
         for kind in simulation["attack"].split(SEVERAL)
     }
-    return "; ".join(f"{kind} by {names}" for kind, names in said.items()) + "."
+    return "; ".join(f"{attack_titles(kind)} by {names}" for kind, names in said.items()) + "."
 
 
 _TRUTHS = {
@@ -290,7 +300,7 @@ def _attacks(document: Document) -> Table:
         "The share of the attackers’ updates that were rejected or refused, for each kind of "
         "attack, with its 95 % interval as above.",
         (
-            Column("attack", "Attack"),
+            Column("attack", "Attack", "attack"),
             Column("hospitals", "Hospitals"),
             Column("count", "Kept out", "number"),
             Column("of", "Of", "number"),

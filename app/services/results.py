@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.database import Database
 from app.errors import RequestError
 from app.models import AttemptRow, TrainingRow
+from app.services.appeals import appeals_in_a_word
 from app.services.detection import detection
 from app.services.live import whole_training
 from app.services.metrics import hospital_figures, pooled_figures, round_figures
@@ -29,10 +30,11 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
     bytes count every message between coordinator and parties. Round 0, the secure sum of the
     statistics, and the donation of slices stand apart as `statistics` and `donation`. What a review
     opened of an update is as it was opened: rounded down, and `threshold` is worked out from the
-    rounded reference. Where hospitals attack on purpose, `attacker` tells which and `attack` in
-    what way, `detection` how often the reviews were right, and `detection_by_attack` the same of
-    each kind. `results` is what the hospitals reported of the last round's model (see `metrics`),
-    None before there is one.
+    rounded reference; `appeal` is how one against the verdict stands ("asked", "upheld",
+    "dismissed", "not taken"), "" without one. Where hospitals attack on purpose, `attacker` tells
+    which and `attack` in what way, `detection` how often the reviews were right, and
+    `detection_by_attack` the same of each kind. `results` is what the hospitals reported of the
+    last round's model (see `metrics`), None before there is one.
     """
     with database.transaction() as session:
         row = session.scalars(whole_training(identifier, counts=True)).one_or_none()
@@ -41,8 +43,11 @@ def training_document(database: Database, identifier: str) -> dict[str, Any]:
         attempts = sorted(row.attempts, key=lambda one: (in_order(one.round), one.number))
         measure = Measure.find(row.plan)
         plan = find_plan(row)
+        appeals = appeals_in_a_word(session, identifier)
         finalised = [
-            round_view(one, measure, plan) | round_figures(one.evaluations)
+            round_view(one, measure, plan)
+            | round_figures(one.evaluations)
+            | {"appeals": appeals.get(one.round, {})}
             for one in attempts
             if one.state == FINALISED
         ]
@@ -127,7 +132,7 @@ def _round(view: View, known: Simulation | None) -> dict[str, Any]:
         "bytes": view["bytes"],
         "seconds": {step: round(taken, DIGITS) for step, taken in view["seconds"].items()},
         "bytes_by_step": view["bytes_by_step"],
-        "hospitals": [_hospital(one, known) for one in view["hospitals"]],
+        "hospitals": [_hospital(one, view["appeals"], known) for one in view["hospitals"]],
         "not_drawn": view["not_drawn"],
         "committee": view["committee"],
         "signers": view["signers"],
@@ -156,7 +161,7 @@ def _result(view: View) -> dict[str, Any]:
     }
 
 
-def _hospital(one: View, known: Simulation | None) -> dict[str, Any]:
+def _hospital(one: View, appeals: Mapping[str, str], known: Simulation | None) -> dict[str, Any]:
     document = {
         "name": one["name"],
         "samples": one["samples"],
@@ -167,6 +172,7 @@ def _hospital(one: View, known: Simulation | None) -> dict[str, Any]:
         "threshold": _rounded(one["threshold"]),
         "reason": one["reason"],
         "warnings": [warning.words for warning in one["warnings"]],
+        "appeal": appeals.get(one["name"], ""),
     }
     if "rows" in one:
         document["rows"] = one["rows"]

@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-# sentence: begins in the middle of one; share: of 1, shown in percent; figure: with three digits.
+from app.services.attack_names import attack_titles
+
+# sentence: begins in the middle of one; share: of 1, shown in percent; figure: with three digits;
+# attack: its name, or several, shown by their titles.
 Kind = Literal[
-    "text", "sentence", "number", "share", "figure", "hash", "transaction", "verdict", "round"
+    "text",
+    "sentence",
+    "number",
+    "share",
+    "figure",
+    "hash",
+    "transaction",
+    "verdict",
+    "round",
+    "attack",
+    "appeal",
 ]
 
 NUMERIC = ("number", "share", "figure")
@@ -48,6 +61,18 @@ class Table:
         """Each row by its columns' names."""
         names = [column.name for column in self.columns]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+    def for_people(self) -> Table:
+        """The table with attacks by their titles, for what is read; machines keep the names."""
+        named = [place for place, one in enumerate(self.columns) if one.kind == "attack"]
+        rows = tuple(
+            tuple(
+                attack_titles(value) if place in named and value else value
+                for place, value in enumerate(row)
+            )
+            for row in self.rows
+        )
+        return replace(self, rows=rows)
 
     def where(self, wanted: Mapping[str, Any]) -> Table:
         """The table of the rows that have these values, by column; None wants all."""

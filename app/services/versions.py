@@ -1,7 +1,6 @@
 """The versions of each task's model, as the page of the models shows them; nothing is checked here.
 
-A version is what a finished training ended with. Versions of a task are counted from 1 in the order
-in which their trainings ended.
+What a version is stands in `app.services.version_names`.
 """
 
 from __future__ import annotations
@@ -16,18 +15,22 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import RequestError
 from app.models import DeploymentRow, PromotionRow, TrainingRow, UserRow
-from app.services.promotions import DONE, WAITING, newest, require_usable
+from app.services.promotions import DONE, WAITING, newest, require_usable, way
 from app.services.simulation import Simulation
-from app.services.training_outcome import FINISHED, last_round
+from app.services.training_outcome import last_round
+from app.services.version_names import version_name, versions_of
 from fl.datasets import get_task, task_names
 
 
 @dataclass(frozen=True)
 class Change:
-    """A time when a version was put into use, or is to be. `by` is None where nobody asked."""
+    """A time when a version was put into use, or is to be. `by` is None where nobody asked.
+
+    `way` is one of `app.services.promotions.way`.
+    """
 
     state: str
-    back: bool
+    way: str
     reason: str
     reason_sha256: str
     problem: str
@@ -40,7 +43,8 @@ class Change:
 class Version:
     """What a finished training ended with; `attack` names the simulated attack, if there was one.
 
-    `changes` are its promotions, the newest first; `refusal` says why it cannot be put into use
+    `changes` are its promotions, the newest first; `way` is how it would be put into use now, one
+    of `app.services.promotions.way`; `refusal` says why it cannot be put into use
     now, "" where it can.
     """
 
@@ -54,6 +58,7 @@ class Version:
     model_sha256: str
     attack: str
     in_use: bool
+    way: str
     refusal: str
     changes: list[Change] = field(default_factory=list)
 
@@ -63,8 +68,13 @@ class Version:
         return get_task(self.task).title
 
     @property
+    def name(self) -> str:
+        """What it is called: "version 3 (b30004e2, round 5)"."""
+        return version_name(self.number, self.training, self.rounds)
+
+    @property
     def used_before(self) -> bool:
-        """Whether it was in use once: then it is rolled back to."""
+        """Whether it was in use once."""
         return any(change.state == DONE for change in self.changes)
 
     @property
@@ -124,15 +134,14 @@ class Versions:
 
 
 def _of_task(session: Session, task: str) -> TaskVersions:
-    finished = select(TrainingRow).filter_by(task=task, state=FINISHED)
-    with_model = finished.where(TrainingRow.model_sha256.is_not(None))
-    rows = session.scalars(with_model.order_by(TrainingRow.ended_at, TrainingRow.id)).all()
-    changes = _changes(session, task)
+    rows = session.scalars(versions_of(task)).all()
+    numbers = {row.id: number for number, row in enumerate(rows, start=1)}
+    changes = _changes(session, task, numbers)
     older = _contracts_are_older(session)
     used = _used(session, task, rows)
+    in_use = numbers.get(used or "")
     versions = [
-        _version(session, number, row, changes.get(row.id, []), row.id == used)
-        for number, row in enumerate(rows, start=1)
+        _version(session, numbers[row.id], row, changes.get(row.id, []), in_use) for row in rows
     ]
     return TaskVersions(task, versions[::-1], older)
 
@@ -153,17 +162,20 @@ def _contracts_are_older(session: Session) -> bool:
     return deployment is not None and deployment.models is None
 
 
-def _changes(session: Session, task: str) -> Mapping[str, list[Change]]:
-    """The promotions of a task by training, the newest first."""
+def _changes(session: Session, task: str, numbers: Mapping[str, int]) -> Mapping[str, list[Change]]:
+    """The promotions of a task by training, the newest first; `numbers` are the versions'."""
     query = select(PromotionRow, UserRow.name).outerjoin(
         UserRow, UserRow.id == PromotionRow.asked_by
     )
     found: dict[str, list[Change]] = {}
-    ordered = query.where(PromotionRow.task == task).order_by(PromotionRow.id.desc())
-    for row, name in session.execute(ordered):
+    before: int | None = None
+    for row, name in session.execute(
+        query.where(PromotionRow.task == task).order_by(PromotionRow.id)
+    ):
+        number = numbers.get(row.training_id, 0)
         change = Change(
             row.state,
-            row.back,
+            way(row.back, number, before),
             row.reason,
             row.reason_sha256,
             row.problem,
@@ -171,12 +183,14 @@ def _changes(session: Session, task: str) -> Mapping[str, list[Change]]:
             row.asked_at,
             row.transaction,
         )
-        found.setdefault(row.training_id, []).append(change)
+        found.setdefault(row.training_id, []).insert(0, change)
+        if row.state == DONE:
+            before = number
     return found
 
 
 def _version(
-    session: Session, number: int, row: TrainingRow, changes: list[Change], in_use: bool
+    session: Session, number: int, row: TrainingRow, changes: list[Change], used: int | None
 ) -> Version:
     try:
         require_usable(session, row)
@@ -184,6 +198,7 @@ def _version(
     except RequestError as error:
         refusal = str(error)
     simulation = Simulation.from_row(row.simulation)
+    used_before = any(change.state == DONE for change in changes)
     return Version(
         number=number,
         training=row.id,
@@ -194,7 +209,8 @@ def _version(
         ended_at=row.ended_at,
         model_sha256=row.model_sha256 or "",
         attack=simulation.title if simulation else "",
-        in_use=in_use,
+        in_use=number == used,
+        way=way(used_before, number, used),
         refusal=refusal,
         changes=changes,
     )

@@ -43,7 +43,8 @@ def real(most: float) -> Callable[[str], float]:
             value = math.nan
         if not 0.0 < value <= most:
             raise argparse.ArgumentTypeError(
-                f"expected a number above 0 and at most {most:g}, got {text!r}"
+                f"expected a number above 0 and at most {most:g}, with a point before its "
+                f"fraction; got {text!r}"
             )
         return value
 

@@ -51,7 +51,7 @@ def now() -> Answer:
 @blueprint.route("/<training_id>/promote", methods=["GET", "POST"])
 @requires(ADMINISTRATOR)
 def promote(training_id: str) -> Answer:
-    """Put a version into use, or roll back to it, after what changes was shown."""
+    """Put a version into use, again or roll back to it, after what changes was shown."""
     version = _version(training_id)
     if version.refusal:
         flash(version.refusal, "warning")

@@ -22,6 +22,7 @@ from app.services.accounts import Accounts
 from app.services.appeal_view import AppealViews
 from app.services.appeals import Appeals
 from app.services.approvals import Approvals
+from app.services.attack_names import attack_titles
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
@@ -98,6 +99,7 @@ def _configure(app: Flask, instance: Path) -> None:
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
         MAX_FORM_PARTS=MOST_FIELDS,
     )
+    app.jinja_env.filters["attack_titles"] = attack_titles
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 

@@ -71,12 +71,18 @@ class ShownModel:
     task: str
     title: str
     training: str
+    number: int
     version: str
     sha256: str
     accuracy: float | None
     ended_at: datetime
     agrees: bool
     words: str
+
+    @property
+    def origin(self) -> str:
+        """What stands behind the number in the version's name, for which a phone has no room."""
+        return self.version.removeprefix(f"version {self.number}")
 
 
 @dataclass(frozen=True)
@@ -202,6 +208,7 @@ def _shown(ticks: LedgerTicks, task: str, model: ModelInUse) -> ShownModel:
         task=task,
         title=get_task(task).title,
         training=model.training,
+        number=model.number,
         version=model.version,
         sha256=model.model_sha256,
         accuracy=model.accuracy,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fl.datasets.description import MOST_CATEGORIES
 from fl.datasets.raw_csv import RawCsv
 from fl.datasets.recipe import parse_number
@@ -21,7 +24,11 @@ MISSING = ("NA", "N/A", "NaN", "null", "NULL", "None", "?", "-", "#N/A", "nan")
 # A column with more different texts is no category: names, dates, free text.
 MOST_WORDS = 20
 
+# One in so many rows may be a mistake; more of them are a group of patients.
+FEW = 50
+
 _ALIKE = 0.8
+_FENCE = 3
 _MOSTLY = 0.9
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _UNIT_IN_BRACKETS = re.compile(r"(?P<name>.*[^\s([])\s*[(\[](?P<unit>[^()\[\]]{1,20})[)\]]")
@@ -120,19 +127,56 @@ def is_positive(text: str) -> bool | None:
 
 
 def column_of(raw: RawCsv, source: str, decimal: str, missing: Iterable[str]) -> GuessedColumn:
-    """What a column of the file may become: its kind, and a range with room around its numbers."""
+    """What a column of the file may become: its kind, and a range with room around its numbers.
+
+    A few numbers that lie far outside the others do not widen the range (see `plausible`).
+    """
     words = words_of(raw, source, missing)
-    numbers = []
-    for word in words:
-        try:
-            numbers.append(parse_number(word, decimal))
-        except ValueError:
-            continue
+    known = {word: _number(word, decimal) for word in words}
+    count = sum(number is not None for number in known.values())
     if len(words) == 2:
         return GuessedColumn("binary")
-    if len(words) > 2 and len(numbers) >= _MOSTLY * len(words):
-        return GuessedColumn("number", *_range(min(numbers), max(numbers)))
+    if len(words) > 2 and count >= _MOSTLY * len(words):
+        of_rows = (known.get(text) for text in raw.values(source))
+        found = plausible([number for number in of_rows if number is not None])
+        return GuessedColumn("number", *_range(*found))
     return GuessedColumn("category" if 2 < len(words) <= MOST_CATEGORIES else "")
+
+
+def plausible(numbers: Sequence[float]) -> tuple[float, float]:
+    """The least and the most of the numbers, without a few that lie far outside the others.
+
+    Far outside is beyond Tukey's outer fences, three interquartile ranges from the quartiles
+    (Exploratory Data Analysis, 1977); for numbers above 0 also beyond the same fences of their
+    logarithms, because what is measured often has a long tail. More than one in FEW of them are a
+    group of patients and no mistake, so then they count.
+    """
+    found = np.array(numbers, dtype=np.float64)
+    inside = _within_fences(found)
+    if found.min() > 0:
+        inside |= _within_fences(np.log(found))
+    left_out = int((~inside).sum())
+    if left_out > max(1, len(found) // FEW):
+        inside[:] = True
+    return float(found[inside].min()), float(found[inside].max())
+
+
+def _within_fences(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    first, third = np.quantile(numbers, (0.25, 0.75))
+    if first == third:
+        # Half of the rows say the same, which tells nothing of how far the others may lie.
+        return np.ones(len(numbers), dtype=np.bool_)
+    reach = _FENCE * (third - first)
+    within: NDArray[np.bool_] = (first - reach <= numbers) & (numbers <= third + reach)
+    return within
+
+
+def _number(text: str, decimal: str) -> float | None:
+    try:
+        number = parse_number(text, decimal)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _range(low: float, high: float) -> tuple[float, float]:

@@ -34,6 +34,7 @@ HOSPITAL = {
     "threshold": (float, None),
     "reason": str,
     "warnings": [str],
+    "appeal": str,
 }
 COSTS = {
     "bytes": int,

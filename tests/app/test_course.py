@@ -72,7 +72,7 @@ def test_its_model_is_in_use_under_the_round_that_made_it(
     predictions = Predictions(federation.database, federation.reader)
     model = predictions.find_model("heart")
     assert model is not None
-    assert (model.training, model.version) == (ended, f"{ended[:8]}, round 1")
+    assert (model.training, model.version) == (ended, f"version 1 ({ended[:8]}, round 1)")
     assert predictions.check("heart").version == model.version
 
 

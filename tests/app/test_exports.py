@@ -88,3 +88,20 @@ def test_several_tables_are_no_csv_and_other_forms_are_none() -> None:
 def test_rows_are_chosen_by_value() -> None:
     assert TABLE.where({"name": "Zürich", "count": None}).rows == (TABLE.rows[0],)
     assert TABLE.where({"count": 5}).rows == ()
+
+
+def test_attacks_have_their_titles_where_people_read_and_their_names_in_json() -> None:
+    table = Table(
+        "truth",
+        "Truth",
+        "",
+        (Column("attack", "Attack", "attack"), Column("note", "Note")),
+        (("sign-flip + label-flip", "sign-flip"), (None, ""), ("of-tomorrow", "")),
+    )
+    told = [["Scaled sign flip + Label flip", "sign-flip"], ["", ""], ["of-tomorrow", ""]]
+    assert list(csv.reader(io.StringIO(to_csv(table).decode("utf-8-sig"))))[1:] == told
+    sheet = load_workbook(io.BytesIO(to_xlsx([table])))["truth"]
+    rows = [[value or "" for value in row] for row in sheet.iter_rows(values_only=True)]
+    assert rows[1:] == told
+    stored = json.loads(to_json([table], {}))["tables"]["truth"]["rows"]
+    assert [row["attack"] for row in stored] == ["sign-flip + label-flip", None, "of-tomorrow"]

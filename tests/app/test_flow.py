@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -38,6 +40,45 @@ def test_everybody_stands_in_the_picture_beside_nobody_else(
         assert all(0 <= box.x <= WIDTH - width for box in column)
     places = [flow.hospitals[0].x, flow.nodes[0].x, flow.chain.x]
     assert all(right - left > width for left, right in pairwise(places))
+
+
+def drawn(path: str) -> Iterator[tuple[float, float]]:
+    """Points of an SVG path of M, L and C with absolute coordinates, close to each other."""
+    at = (0.0, 0.0)
+    for command, text in re.findall(r"([MLC])([^MLC]*)", path):
+        numbers = [float(one) for one in text.split()]
+        given = list(zip(numbers[::2], numbers[1::2], strict=True))
+        ends = [at, *given] if command == "C" else [at, at, given[0], given[0]]
+        for step in range(101 if command != "M" else 0):
+            t = step / 100
+            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+            x, y = (sum(w * p[i] for w, p in zip(weights, ends, strict=True)) for i in (0, 1))
+            yield x, y
+        at = given[-1]
+
+
+@given(st.integers(3, 20), st.integers(3, 9))
+def test_what_a_hospital_submits_reaches_the_chain_behind_nobody(
+    hospitals: int, nodes: int
+) -> None:
+    flow = flow_of(parties(hospitals, nodes), "submit")
+    assert flow is not None
+    width, height = flow.box
+    others = [*flow.hospitals, *flow.nodes, flow.chain]
+    for hospital in flow.hospitals:
+        first, second = list(drawn(flow.to_lane(hospital))), list(drawn(flow.lane))
+        assert first[-1] == second[0]
+        points = first + second
+        assert points[0] == hospital.right
+        assert points[-1] == flow.chain.bottom
+        assert all(0 <= x <= WIDTH and 0 <= y <= flow.height for x, y in points)
+        hidden = [
+            box.name
+            for box in others
+            for x, y in points
+            if box.x < x < box.x + width and box.y < y < box.y + height
+        ]
+        assert hidden == []
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -64,7 +64,7 @@ def test_a_unit_in_a_heading_is_chosen(heading: str, unit: str) -> None:
 
 def test_a_heading_s_unit_becomes_that_of_a_new_column() -> None:
     raw = file_of(weight_kg=[str(number) for number in range(60, 90)], outcome=["0", "1", "1"] * 10)
-    choices = dict(first_purpose(raw)) | {"task": NEW, "title": "Stroke", "hospital": "North"}
+    choices = dict(first_purpose(raw)) | {"task": NEW, "title": "Ideal weight", "hospital": "North"}
     fields = first_columns(raw, read_purpose(raw, choices, ()))
     assert (fields["label|weight_kg"], fields["unit|weight_kg"]) == ("weight", "kg")
 

@@ -205,7 +205,7 @@ def test_it_says_which_model_was_checked_where(
 ) -> None:
     prediction = installation.predictions.predict("heart", PATIENT)
     assert prediction.model_sha256 == trained["model_sha256"]
-    assert prediction.version == f"{installation.training[:8]}, round 1"
+    assert prediction.version == f"version 1 ({installation.training[:8]}, round 1)"
     assert prediction.contract == installation.value("SELECT contract FROM deployments")
     assert prediction.block > 0
     check = installation.predictions.check("heart")

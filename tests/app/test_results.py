@@ -192,7 +192,7 @@ def test_tables_say_who_was_kept_out_and_why(
     assert "the rows donated by Hungary were set aside" in out
     assert "Round 2 keeps the model that it began with: 2 were accepted, 3 are needed." in out
     assert "Of 8 updates the review accepted 5, rejected 2 and refused 1" in out
-    assert "label-flip by Hungary. Kept out: 2 of 2 updates of attackers, 1 of 6" in out
+    assert "Label flip by Hungary. Kept out: 2 of 2 updates of attackers, 1 of 6" in out
     assert "everybody: 50.0 %; with the attackers left out: 81.0 %" in out
     table = out.split("step  ", 1)[0]
     assert max(map(len, table.splitlines())) <= 80

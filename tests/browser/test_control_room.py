@@ -262,4 +262,6 @@ def test_an_auditor_reads_log_results_models_and_data(
         vera.open(path_of)
         vera.require_good_page()
         expect(vera.page.get_by_role("link", name="Import a CSV")).to_have_count(0)
-        expect(vera.page.get_by_role("link", name=re.compile("Promote|Roll back"))).to_have_count(0)
+        expect(
+            vera.page.get_by_role("link", name=re.compile("Promote|Roll back|Use again"))
+        ).to_have_count(0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from fl.datasets import get_task
+from fl.datasets import diabetes, get_task
 from fl.datasets.guess import (
     category_of,
     class_source,
@@ -62,6 +64,44 @@ def test_the_kind_of_a_column_is_told_by_its_values(texts: list[str], kind: str)
 def test_the_range_has_round_bounds_and_room(texts: list[str], low: float, high: float) -> None:
     guess = column_of(file_of(x=texts, y=["1"] * 3), "x", ".", ())
     assert (guess.low, guess.high) == (low, high)
+
+
+AGES = [str(30 + at % 50) for at in range(60)]
+
+
+@pytest.mark.parametrize("far", ["999", "3800", "1e300", "1e999"])
+def test_one_implausible_number_does_not_widen_the_range(far: str) -> None:
+    rows = [*AGES, far]
+    guess = column_of(file_of(x=rows, y=["1"] * len(rows)), "x", ".", ())
+    plain = column_of(file_of(x=AGES, y=["1"] * len(AGES)), "x", ".", ())
+    assert (guess.kind, guess.low, guess.high) == ("number", plain.low, plain.high)
+
+
+def test_neither_does_one_far_below() -> None:
+    rows = [*AGES, "-999"]
+    guess = column_of(file_of(x=rows, y=["1"] * len(rows)), "x", ".", ())
+    assert guess.low > -999
+
+
+def test_a_group_of_patients_is_no_mistake() -> None:
+    group = [*AGES, *["400"] * 5]
+    assert column_of(file_of(x=group, y=["1"] * len(group)), "x", ".", ()).high > 400
+
+
+@pytest.mark.parametrize("name", [one.name for one in get_task("diabetes").columns])
+def test_every_value_of_real_patients_is_plausible(name: str) -> None:
+    """Insulin among them, the largest of which is more than four times the third quartile."""
+    file = Path(diabetes.__file__).parent / "files" / "diabetes.csv"
+    raw = read_raw(file.read_bytes())
+    guess = column_of(raw, name, ".", ("0",))
+    known = [float(text) for text in raw.values(name) if text != "0"]
+    assert guess.low <= min(known)
+    assert max(known) <= guess.high
+
+
+def test_where_half_of_the_rows_are_alike_nothing_is_called_far() -> None:
+    vessels = [*["0"] * 40, *["1"] * 10, "2", "3", "2.5"]
+    assert column_of(file_of(x=vessels, y=["1"] * len(vessels)), "x", ".", ()).high > 3
 
 
 def test_missing_markers_are_found_and_are_no_words() -> None:

@@ -26,7 +26,7 @@ class Ledger:
 
 
 def model(training: str = "ab" * 32) -> ModelInUse:
-    return ModelInUse(training, 3, "cd" * 32, datetime(2026, 1, 1), 0.8)  # noqa: DTZ001
+    return ModelInUse(training, 2, 3, "cd" * 32, datetime(2026, 1, 1), 0.8)  # noqa: DTZ001
 
 
 def test_ledger_is_asked_once_in_a_while() -> None:

@@ -166,6 +166,10 @@ def test_the_first_page_guesses_task_columns_and_classes(site: Site) -> None:
         ({"class_source": "nothing"}, "Choose the column"),
         ({"task": "lung"}, "Choose a task"),
         ({"task": "new", "title": "=cmd()"}, "does not begin with"),
+        (
+            {"task": "new", "title": "HEART  Disease "},
+            "Another task is called Heart disease already",
+        ),
         ({"decimal": "x"}, "Choose a point or a comma"),
     ],
 )
@@ -253,6 +257,33 @@ def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
     assert list(drafts.iterdir()) == []
 
 
+def test_an_implausible_number_is_refused_with_its_reason_until_somebody_widens(
+    site: Site,
+) -> None:
+    alice = site.browser("administrator")
+    lines = stroke_csv().decode().splitlines()
+    clinic, _, rest = lines[7].split(",", 2)
+    lines[7] = f"{clinic},999,{rest}"
+    draft = upload(alice, "\n".join(lines).encode())
+    assert alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE)).status_code == 303
+    told = "1 row lies outside this range of age and would be refused: 999"
+    page = alice.get(f"{draft}/columns").text
+    assert told in page
+    high = float(page.split('name="high|age" value="')[1].split('"')[0])
+    assert 90 < high < 200
+    ranges = {"low|age": "20", "high|age": f"{high:g}"}
+    for step, fields in (("columns", STROKE_COLUMNS | ranges), ("values", STROKE_VALUES)):
+        assert alice.send(f"{draft}/{step}", dict(fields)).status_code == 303
+    page = alice.get(f"{draft}/check").text
+    assert "Refused rows: 1" in page
+    assert f"20 to {high:g} years" in page
+    assert "<code>999</code>" in page
+    sent = dict(STROKE_COLUMNS | {"high|age": "1000"})
+    assert alice.send(f"{draft}/columns", sent).status_code == 303
+    assert told not in alice.get(f"{draft}/columns").text
+    assert "Every row can be taken" in alice.get(f"{draft}/check").text
+
+
 def test_steps_out_of_order_lead_back_to_the_first(site: Site) -> None:
     alice = site.browser("administrator")
     draft = upload(alice, stroke_csv())
@@ -265,8 +296,14 @@ def test_the_same_task_is_not_imported_twice(site: Site) -> None:
     alice = site.browser("administrator")
     name = import_stroke(alice)
     content = stroke_csv(clinics=("North", "Middle", "Centre"))
-    draft = go_through(alice, content, STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
-    assert f"This very task is there already: {name}" in alice.get(f"{draft}/check").text
+    draft = upload(alice, content)
+    sent = STROKE_PURPOSE | {"title": "s troKe", "source": "The ward's notes"}
+    answer = alice.send(f"{draft}/purpose", sent)
+    assert answer.status_code == 422
+    assert "Another task is called Stroke already: choose another title" in answer.text
+    kept = alice.get(f"{draft}/purpose").text
+    assert 'value="s troKe"' in kept
+    assert "The ward&#39;s notes" in kept
     # As hospitals of that task they are welcome.
     purpose = STROKE_PURPOSE | {"task": name}
     columns = {f"source|{c.name}": c.label.lower() for c in get_task(name).columns}
@@ -275,6 +312,22 @@ def test_the_same_task_is_not_imported_twice(site: Site) -> None:
     draft = go_through(alice, content, purpose, columns, values)
     assert alice.send(f"{draft}/check").location == f"/datasets/{name}"
     assert len(get_task(name).hospitals) == 6
+
+
+def test_a_title_that_was_taken_meanwhile_is_told_at_the_check(site: Site) -> None:
+    alice = site.browser("administrator")
+    steps = (STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    content = stroke_csv(clinics=("North", "Middle", "Centre"))
+    draft = go_through(alice, content, *steps)
+    import_stroke(alice)
+    answer = alice.send(f"{draft}/check")
+    assert answer.location == f"{draft}/purpose"
+    assert "Another task is called Stroke already" in alice.get(answer.location).text
+    renamed = STROKE_PURPOSE | {"title": "Stroke, second wave"}
+    for step, fields in zip(("purpose", "columns", "values"), (renamed, *steps[1:]), strict=True):
+        assert alice.send(f"{draft}/{step}", dict(fields)).status_code == 303
+    assert alice.send(f"{draft}/check").status_code == 303
+    assert [get_task(one).title for one in task_names()][-2:] == ["Stroke", "Stroke, second wave"]
 
 
 def test_rows_that_no_training_uses_are_removed(site: Site) -> None:

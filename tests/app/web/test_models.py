@@ -163,6 +163,40 @@ def test_a_promotion_shows_what_changes_and_needs_a_reason(clinic: Clinic) -> No
     assert "wait for it" in clinic.alice.get("/models/").text
 
 
+def test_a_model_has_one_name_that_leads_to_its_version(clinic: Clinic) -> None:
+    short = clinic.training[:8]
+    name = f"ersion 1 ({short}, round 1)"
+    strip = f'#version-{short}">version 1<span class="long"> ({short}, round 1)</span></a>'
+    for browser in (clinic.alice, clinic.auditor):
+        assert f'id="version-{short}"' in browser.get("/models/").text
+        assert strip in browser.get("/models/").text
+    assert f'/models/#version-{short}">V{name}</a>' in clinic.alice.get("/admin/").text
+    assert f"this model: v{name} of" in clinic.alice.get(f"/admin/trainings/{clinic.training}").text
+    assert f"V{name}</a>" in clinic.alice.get(f"/models/{OTHER}/promote").text
+    assert f", v{name}" in clinic.operator.get("/operator/").text
+
+
+def test_only_an_older_version_is_rolled_back_to(clinic: Clinic) -> None:
+    with clinic.services.database.transaction() as session:
+        first = session.scalars(select(PromotionRow)).one()
+        columns = {one.name: getattr(first, one.name) for one in PromotionRow.__table__.columns}
+        other = {"training_id": OTHER, "model_sha256": "cd" * 32, "position": 1}
+        session.add(PromotionRow(**columns | other | {"id": first.id + 1}))
+    button = 'Roll back<span class="visually-hidden"> to version 1 of'
+    assert button in clinic.alice.get("/models/").text
+    assert "Roll back to version 1" in clinic.alice.get(f"/models/{clinic.training}/promote").text
+    with clinic.services.database.transaction() as session:
+        session.get_one(PromotionRow, first.id).position = 2
+    page = clinic.alice.get("/models/").text
+    assert 'Use again<span class="visually-hidden"> version 2 of' in page
+    assert "Roll" not in page
+    asked = clinic.alice.get(f"/models/{OTHER}/promote").text
+    assert "Use again version 2" in asked
+    assert "Roll" not in asked
+    clinic.alice.send(f"/models/{OTHER}/promote", {"reason": REASON})
+    assert clinic.last()[0] == "model.use_again_asked"
+
+
 def test_the_page_is_loaded_again_when_nothing_waits(clinic: Clinic) -> None:
     assert clinic.alice.get("/models/now").headers["HX-Refresh"] == "true"
 
@@ -189,7 +223,7 @@ def test_the_page_of_a_training_tells_whether_its_model_is_used(clinic: Clinic) 
     used = clinic.alice.get(f"/admin/trainings/{clinic.training}").text
     assert "Doctors use this model: version 1" in used
     other = clinic.alice.get(f"/admin/trainings/{OTHER}").text
-    assert "This model is not in use" in other
+    assert "This model, version 2 (abababab, round 1), is not in use" in other
     assert f'href="/models/{OTHER}/promote"' in other
 
 

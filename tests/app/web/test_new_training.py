@@ -102,6 +102,11 @@ def test_the_verification_rule_is_asked_for_as_the_form_says(site: Site) -> None
     assert (request.fraction, request.donated_rows) == ("3/4", 8)
 
 
+def test_a_decimal_comma_is_read(site: Site) -> None:
+    request = asked(site, learning_rate="0,01", decay=" 0,9", share="62,5")
+    assert (request.learning_rate, request.decay, request.share) == (0.01, 0.9, 0.625)
+
+
 def test_attackers_are_asked_for_as_the_form_says(site: Site) -> None:
     request = asked(site, attack="label-flip", attackers="2")
     assert (request.attack, request.attackers, request.review) == ("label-flip", 2, True)
@@ -228,7 +233,9 @@ def test_wrong_values_are_named_and_the_others_kept(
     [
         ("learning_rate", "fast", "Expected a number, 0.00001 to 1."),
         ("learning_rate", "", "Expected a number, 0.00001 to 1."),
-        ("alpha", "1,5", "Expected a number, "),
+        ("alpha", "1,500", "Write a point before the fraction, as in 0.5"),
+        ("learning_rate", "0,0,1", "Write a point before the fraction, as in 0.5"),
+        ("rounds", "1,5", "Write a point before the fraction, as in 0.5"),
         ("rounds", "ten", "Expected a whole number, 1 to 1000."),
         ("patience", "two", "Expected a whole number, 1 to 1000."),
         ("hospitals", "2.5", "Expected a whole number, "),

@@ -13,7 +13,9 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 from pypdf import PdfReader
+from sqlalchemy import delete, select
 
+from app.models import AppealRow, TrainingRow, UserRow
 from app.services.results import training_document
 from fl.evaluation import Evaluation
 from fl.store import AttemptNote
@@ -115,6 +117,35 @@ def test_submissions_are_chosen_by_hospital_round_and_verdict(alice: Browser, pa
     assert "No submission is of this choice" in none
 
 
+def test_an_appeal_stands_beside_its_submission_on_the_page_and_in_the_files(
+    alice: Browser, path: str, site: Site, attacked: Recorded
+) -> None:
+    assert "Appeal" not in section(alice.get(path).text, "submissions-title")
+    for state, word in (("open", "asked"), ("upheld", "upheld"), ("dismissed", "dismissed")):
+        with site.services.database.transaction() as session:
+            session.execute(delete(AppealRow))
+            person = session.scalars(select(UserRow.id).limit(1)).one()
+            session.add(
+                AppealRow(
+                    deployment_id=session.get_one(TrainingRow, attacked.identifier).deployment_id,
+                    training_id=attacked.identifier,
+                    round=2,
+                    hospital="Hungary",
+                    reason="We are older",
+                    salt="00" * 32,
+                    reason_sha256="00" * 32,
+                    state=state,
+                    asked_by=person,
+                )
+            )
+        submitted = section(alice.get(f"{path}?round=2").text, "submissions-title")
+        assert f"Against the others {word.capitalize()} 0x" in row(submitted, "Hungary")
+        answer = alice.get(f"{path}/tables/submissions.csv")
+        rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
+        told = {(one["round"], one["hospital"]): one["appeal"] for one in rows if one["appeal"]}
+        assert told == {("2", "Hungary"): word}
+
+
 def test_submissions_come_page_by_page(
     alice: Browser, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +162,7 @@ def test_the_truth_stands_apart_with_intervals(alice: Browser, path: str) -> Non
     told = text(truth)
     assert "kept out (true rejections) 2 2 100.0 % 34.2 % 100.0 %" in told
     assert "kept out (false rejections) 1 6 16.7 % 3.0 % 56.4 %" in told
-    assert "Hungary Yes label-flip 0 2 0" in row(truth, "Hungary")
+    assert "Hungary Yes Label flip 0 2 0" in row(truth, "Hungary")
     assert "Attacker" not in section(page, "submissions-title")
     assert chart(page, "detection")["series"][0]["low"] == [34.24, 3.01]
 
@@ -158,6 +189,9 @@ def test_a_table_s_files_hold_the_same(alice: Browser, path: str, name: str) -> 
         assert answer.headers["Content-Disposition"].endswith(f"-{name}.{form}")
     records = json.loads(answers["json"].data)["tables"][name]["rows"]
     assert records
+    # Attacks have their names for machines, their titles for people.
+    names = {"label-flip": "Label flip"}
+    records = [{key: names.get(value, value) for key, value in one.items()} for one in records]
     read = list(csv.DictReader(io.StringIO(answers["csv"].data.decode("utf-8-sig"))))
     assert read == [
         {key: "" if value is None else str(value) for key, value in one.items()} for one in records
@@ -206,6 +240,7 @@ def test_the_report_holds_figures_verdicts_hashes_and_how_to_verify(
     assert attacked.identifier in told
     assert "Cleveland 200 85.0 % 85.0 % 100 80.0 % 80.0 % 0.800" in told
     assert "The truth, in this simulation only" in told
+    assert f"version 1 ({attacked.identifier[:8]}, round " in told
     assert "05" * 32 in told
     assert "run.py verify" in told
     assert sum(len(page.images) for page in pages) == len(FIGURES)
@@ -261,7 +296,7 @@ def test_trainings_are_compared_side_by_side(
     query = f"with={attacked.identifier}&with={other}"
     page = alice.get(f"/trainings/compare?{query}").text
     asked = section(page, "asked-title")
-    assert "Differs label-flip –" in row(asked, "Simulated attack")
+    assert "Differs Label flip –" in row(asked, "Simulated attack")
     assert "Differs" not in row(asked, "Seed")
     assert "Finished Running" in row(section(page, "results-title"), "State")
     lines = chart(page, "accuracy")
