@@ -151,7 +151,7 @@ def test_a_rejected_hospital_appeals_and_two_administrators_uphold(
     vera.open("/appeals/")
     listed = vera.page.get_by_role("row").filter(has_text=training[:8])
     expect(listed).to_contain_text("Appeal upheld")
-    expect(listed).to_contain_text(f"upheld by Ada Berg, upheld by {name}")
+    expect(listed).to_contain_text(f"Upheld by Ada BergUpheld by {name}")
     require_good(vera, "auditor")
     vera.press(f"{hospital}, round 1", role="link")
     expect(opinions(vera)).to_contain_text(["So they are", "Compared with the registry"])
