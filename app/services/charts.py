@@ -18,12 +18,11 @@ def result_charts(document: Document, tables: dict[str, Table]) -> dict[str, Cha
 
     accuracy, rounds, loss, statistic, ratio, verdicts; in a simulation also detection.
     """
-    results, rounds = document["results"], document["rounds"]
-    rows = results["pooled"]["test"]["rows"] if results else 0
+    rounds = document["rounds"]
     charts = [
         _accuracy(document, tables["accuracy"]),
-        accuracy_by_round(rounds, rows),
-        loss_by_round(rounds, rows),
+        accuracy_by_round(rounds),
+        loss_by_round(rounds),
         statistic_by_round(rounds),
         _ratio(document),
         verdicts_by_round(tables["verdicts"].records()),

@@ -26,7 +26,8 @@ DIGITS = 4
 def training_document(database: Database, identifier: str) -> dict[str, Any]:
     """The document of a training. Raises RequestError when there is no such training.
 
-    Accuracies are shares of right answers over all hospitals' test rows, seconds are wall clock,
+    Accuracies are shares of right answers over the test rows of all hospitals that reported of a
+    round (`test_rows`, fewer in a round that one did not report of), seconds are wall clock,
     bytes count every message between coordinator and parties. Round 0, the secure sum of the
     statistics, and the donation of slices stand apart as `statistics` and `donation`. What a review
     opened of an update is as it was opened: rounded down, and `threshold` is worked out from the
@@ -152,6 +153,7 @@ def _result(view: View) -> dict[str, Any]:
         "balanced_accuracy": _rounded(view["balanced_accuracy"]),
         "auc": _rounded(view["auc"]),
         "loss": _rounded(view["loss"]),
+        "test_rows": view["test_rows"],
         "model_sha256": view["result_sha256"],
         "kept": view["kept"],
         "reason": view["reason"],

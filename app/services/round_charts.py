@@ -23,6 +23,8 @@ from app.services.result_tables import VERDICTS
 Rounds = Sequence[Mapping[str, Any]]
 
 KILOBYTE = 1000
+# Rounds that are named in a sentence at most.
+_MOST_TOLD = 3
 
 
 def live_charts(view: Mapping[str, Any]) -> dict[str, Chart]:
@@ -31,8 +33,7 @@ def live_charts(view: Mapping[str, Any]) -> dict[str, Chart]:
     rounds, loss, latency, bytes; statistic and verdicts where updates are tested.
     """
     rounds = view["rounds"]
-    rows = rounds[-1]["test_rows"] or 0 if rounds else 0
-    charts = [accuracy_by_round(rounds, rows), loss_by_round(rounds, rows)]
+    charts = [accuracy_by_round(rounds), loss_by_round(rounds)]
     if view["reviews"]:
         charts.append(statistic_by_round(rounds))
         charts.append(verdicts_by_round([one | one["counts"] for one in rounds if one["reviewed"]]))
@@ -40,14 +41,14 @@ def live_charts(view: Mapping[str, Any]) -> dict[str, Chart]:
     return {one.name: one for one in charts}
 
 
-def accuracy_by_round(rounds: Rounds, rows: int) -> Chart:
-    """Right answers of each round's model; `rows` are the test rows of the last one."""
+def accuracy_by_round(rounds: Rounds) -> Chart:
+    """Right answers of each round's model."""
     return Chart(
         "rounds",
         "lines",
         "Accuracy by round",
-        "Share of right answers of each round’s model, in percent, over all hospitals’ rows "
-        f"({rows} test rows){_over(rounds)}.",
+        "Share of right answers of each round’s model, in percent, over the rows of all hospitals "
+        f"that reported ({_tested(rounds)}){_over(rounds)}.",
         _labels(rounds),
         (
             Series("Train", in_percent([one["train_accuracy"] for one in rounds]), AMBER),
@@ -59,16 +60,16 @@ def accuracy_by_round(rounds: Rounds, rows: int) -> Chart:
     )
 
 
-def loss_by_round(rounds: Rounds, rows: int) -> Chart:
+def loss_by_round(rounds: Rounds) -> Chart:
     """The test loss of each round's model, None for a task that has not two classes."""
     losses = tuple(_rounded(one["loss"], 4) for one in rounds)
     unknown = bool(losses) and all(loss is None for loss in losses)
     said = (
         "No loss is known: hospitals report how scores are spread for two classes only."
         if unknown
-        else "Mean cross-entropy of each round’s model, in nats, over all hospitals’ rows "
-        f"({rows} test rows){_over(rounds)}; from the scores that hospitals report, counted in 50 "
-        "bins. Of training rows they report right answers only, so these have no loss here."
+        else "Mean cross-entropy of each round’s model, in nats, over the rows of all hospitals "
+        f"that reported ({_tested(rounds)}){_over(rounds)}; from their scores, counted in 50 bins. "
+        "Of training rows they report right answers only, so these have no loss here."
     )
     return Chart(
         "loss",
@@ -115,8 +116,8 @@ def verdicts_by_round(rounds: Rounds) -> Chart:
         "verdicts",
         "stacked",
         "Status by round",
-        f"How many updates of each of {len(rounds)} rounds were accepted, rejected and refused; "
-        f"{submitted} updates in all.",
+        f"How many updates were accepted, rejected and refused by round: {submitted} "
+        f"updates{_over(rounds, 'in')}.",
         _labels(rounds),
         tuple(
             Series(
@@ -194,6 +195,17 @@ def _statistics_of(name: str, rounds: Rounds) -> Series:
 
 def _labels(rounds: Rounds) -> tuple[str, ...]:
     return tuple(str(one["round"]) for one in rounds)
+
+
+def _tested(rounds: Rounds) -> str:
+    """How many test rows there were: fewer in a round that a hospital did not report of."""
+    rows = {one["round"]: one["test_rows"] or 0 for one in rounds}
+    most = max(rows.values(), default=0)
+    fewer = [number for number in rows if rows[number] < most]
+    told = f"{most} test rows"
+    if len(fewer) > _MOST_TOLD:
+        return f"{told}, fewer in {len(fewer)} rounds"
+    return "".join([told, *(f", {rows[number]} in round {number}" for number in fewer)])
 
 
 def _over(rounds: Rounds, word: str = "and") -> str:

@@ -54,6 +54,7 @@ ROUND = {
     "balanced_accuracy": float,
     "auc": float,
     "loss": float,
+    "test_rows": int,
     "model_sha256": SHA256,
     "kept": bool,
     "reason": str,

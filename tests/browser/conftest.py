@@ -138,6 +138,12 @@ def poisoned(site: Site, browser: Browser, trained: str) -> str:
     return _train(site, browser, "heart", "Label flip", attackers=1)
 
 
+@pytest.fixture(scope="session")
+def poisoned_again(site: Site, browser: Browser, poisoned: str) -> str:
+    """The path of another training like `poisoned`."""
+    return _train(site, browser, "heart", "Label flip", attackers=1)
+
+
 def _train(
     site: Site, browser: Browser, task: str, attack: str | None = None, attackers: int = 2
 ) -> str:

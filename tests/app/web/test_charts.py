@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.services.round_charts import accuracy_by_round, loss_by_round
 from tests.app import reviewed
 from tests.app.reviewed import Recorded
 from tests.app.web.browser import Browser, Parts
@@ -129,3 +130,21 @@ def test_an_auditor_s_figures_lead_to_results(site: Site, attacked: Recorded) ->
     attacked.finish(model_sha256="0" * 64)
     page = carla.get("/models/").text
     assert f'href="/trainings/{attacked.identifier}/results"' in page
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([185, 185], "(185 test rows) and 2 rounds"),
+        ([185, 124, 185], "(185 test rows, 124 in round 2) and 3 rounds"),
+        ([185, *[124] * 4], "(185 test rows, fewer in 4 rounds) and 5 rounds"),
+        ([], "(0 test rows) and 0 rounds"),
+    ],
+)
+def test_a_round_that_a_hospital_did_not_report_of_is_told_with_its_rows(
+    rows: list[int], told: str
+) -> None:
+    figures = {"accuracy": 0.8, "train_accuracy": 0.8, "loss": 0.5}
+    rounds = [{"round": n, "test_rows": tested, **figures} for n, tested in enumerate(rows, 1)]
+    assert told in accuracy_by_round(rounds).caption
+    assert told in loss_by_round(rounds).caption
