@@ -17,7 +17,7 @@ from app.services.jobs import OPEN as OPEN_JOBS
 from app.services.jobs import PAUSED, QUEUED, RUNNING, STOPPED, is_silent
 from app.services.metrics import round_figures
 from app.services.notices import SILENT, job_notice, training_notice
-from app.services.party_errors import party_errors
+from app.services.party_errors import in_words, party_errors
 from app.services.requests import TrainingRequest
 from app.services.round_names import STATISTICS, in_order, is_update, round_title
 from app.services.round_view import (
@@ -295,6 +295,6 @@ def _party(row: PartyProgressRow) -> View:
         "title": round_title(row.round),
         "step": row.step,
         "state": row.state,
-        "text": row.text,
+        "text": in_words(row.text) if row.text else "",
         "since": row.at,
     }

@@ -62,6 +62,11 @@ def party_errors(
     return found[::-1]
 
 
+def in_words(problem: str) -> str:
+    """Why a party failed: what it told, or in words the kind of error when it told no more."""
+    return _HOW.get(problem, problem)
+
+
 def _error(fault: FaultRow, attempt: AttemptRow) -> dict[str, Any]:
     return {
         "party": fault.party,

@@ -107,9 +107,10 @@ def _rounds(document: Document) -> Table:
     return Table(
         "rounds",
         "Results by round",
-        "What the model of each round does on the rows of all hospitals together. The test loss is "
-        "the mean over rows of -ln of the probability given to the right class, in nats, from "
-        "scores counted in 50 bins, each taken at its middle.",
+        "What the model of each round does on the rows of all hospitals that reported, together: "
+        "fewer where one did not (see the charts). The test loss is the mean over rows of -ln of "
+        "the probability given to the right class, in nats, from scores counted in 50 bins, each "
+        "taken at its middle.",
         (
             Column("round", "Round", "round"),
             Column("train_accuracy", "Train accuracy", "share"),

@@ -82,6 +82,8 @@ def test_a_hospital_breaks_down_in_a_round_and_takes_part_in_the_next(
             # It appears while the training runs, on a page that nobody touches.
             expect(errors(person).last).to_contain_text(where, timeout=LONG)
             expect(errors(person).last).to_contain_text(HOW)
+        told = ada.page.locator(".parties li").filter(has_text=HOSPITAL)
+        expect(told).to_contain_text("Its folder is damaged")
         ada.page.reload()
         expect(errors(ada).last).to_contain_text(where)
         expect(errors(ada).last).to_contain_text("without its update")
