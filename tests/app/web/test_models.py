@@ -166,7 +166,7 @@ def test_a_promotion_shows_what_changes_and_needs_a_reason(clinic: Clinic) -> No
 def test_a_model_has_one_name_that_leads_to_its_version(clinic: Clinic) -> None:
     short = clinic.training[:8]
     name = f"ersion 1 ({short}, round 1)"
-    strip = f'#version-{short}">version 1<span class="long"> ({short}, round 1)</span></a>'
+    strip = f'#version-{short}">version 1<span class="origin"> ({short}, round 1)</span></a>'
     for browser in (clinic.alice, clinic.auditor):
         assert f'id="version-{short}"' in browser.get("/models/").text
         assert strip in browser.get("/models/").text
