@@ -2,9 +2,9 @@
 
 Sharing rounds each entry of an update to a multiple of 2^-16. Plain FedAvg with the tasks'
 defaults, with and without that rounding, paired by seed: the difference in accuracy on all
-hospitals' test rows, in points, its mean with a 95 % interval, the least and the greatest. A single training says
-little: a rounded model takes other local steps soon, and after some rounds it is as far from the
-other one as with another seed.
+hospitals' test rows, in points, its mean with a 95 % interval, the least and the greatest. A
+single training says little: a rounded model takes other local steps soon, and after some rounds it
+is as far from the other one as with another seed.
 """
 
 from __future__ import annotations
