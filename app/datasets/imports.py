@@ -103,6 +103,8 @@ def choose(draft: str, step: str) -> Answer:
     if request.method == "POST":
         sent = {name: value for name, value in request.form.items() if name not in _OURS}
         found = imports.save(found, step, sent)
+        if found.became:
+            return _done(found.became)
         at = _ORDER.index(step)
         if request.form.get("go") == "back":
             return _to(_ORDER[at - 1], found)
@@ -134,6 +136,8 @@ def check(draft: str) -> Answer:
         return _to(PURPOSE, found)
     except RequestError as error:
         flash(str(error), "danger")
+        if imports.find(login.person(), draft) is None:
+            return redirect(url_for("imports.upload"), HTTPStatus.SEE_OTHER)
         return _to(CHECK, found)
     refused = run.converted.refused
     return render_template(
@@ -182,6 +186,9 @@ def _draft(token: str) -> Draft:
     found = services().imports.find(login.person(), token)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
+    if found.became:
+        # Sent again, or come back to: what was wanted is there.
+        abort(_done(found.became) if services().imports.stands(found) else _removed())
     return found
 
 
@@ -196,6 +203,11 @@ def _to(step: str, draft: Draft) -> BaseResponse:
 def _done(task: str) -> BaseResponse:
     flash("Imported. What the hospitals publish of it stands below.", "success")
     return redirect(url_for("datasets.one", task=task), HTTPStatus.SEE_OTHER)
+
+
+def _removed() -> BaseResponse:
+    flash("This file was imported, and its rows were removed since.", "info")
+    return redirect(url_for("datasets.listed"), HTTPStatus.SEE_OTHER)
 
 
 def _page(draft: Draft, step: str, errors: dict[str, str]) -> str:

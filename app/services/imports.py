@@ -93,13 +93,23 @@ class Imports:
 
     def save(self, draft: Draft, step: str, fields: Mapping[str, str]) -> Draft:
         """Keep what was sent of a step, right or not: nothing is lost on the way back."""
-        changed = with_choices(draft, step, fields)
-        self._files.save(changed)
-        return changed
+        with self._lock:
+            # Meanwhile it may have been imported, which must not be forgotten.
+            current = self._files.find(draft.token)
+            if current is None or current.became:
+                return current or draft
+            changed = with_choices(current, step, fields)
+            self._files.save(changed)
+            return changed
 
     def give_up(self, draft: Draft) -> None:
         """Forget a draft."""
         self._files.give_up(draft)
+
+    def stands(self, draft: Draft) -> bool:
+        """Whether rows of an imported draft are still there."""
+        origins = self._files.catalogue().origins(draft.became)
+        return any(one.file_sha256 == draft.sha256 for one in origins)
 
     def fields(self, draft: Draft, step: str) -> Mapping[str, str]:
         """The fields of a step: a guess, and over it what was sent.
@@ -135,11 +145,16 @@ class Imports:
         return DryRun(choices, converted, self._problems(choices, converted))
 
     def carry_out(self, person: UserRow, draft: Draft) -> str:
-        """Import what is right; the task's name.
+        """Import what is right; the task's name. Sent again, it is the same and nothing is done.
 
         Raises ChoicesRefused, and RequestError where the import cannot be done as a whole.
         """
         with self._lock:
+            current = self._files.find(draft.token)
+            if current is None:
+                raise RequestError("The file was given up or erased: upload it again.")
+            if current.became:
+                return current.became
             run = self.try_out(draft)
             if run.problems:
                 raise RequestError(" ".join(f"{problem}." for problem in run.problems))
@@ -159,7 +174,7 @@ class Imports:
                     "new_task": description is not None,
                 },
             )
-            self._files.give_up(draft)
+            self._files.finish(draft, task.name)
             return task.name
 
     def remove(self, person: UserRow, task: str, hospital: str) -> None:

@@ -79,7 +79,7 @@ def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
     (told,) = entries(site, "dataset.imported")
     assert (told["refused_rows"], told["new_task"]) == (2, False)
     assert [(one["hospital"], one["rows"]) for one in told["hospitals"]] == [("Bern", 40)]  # type: ignore[attr-defined]
-    assert alice.get(f"{draft}/purpose").status_code == 404
+    assert "Begun and not imported yet" not in alice.get("/datasets/import").text
     assert "Bern" in alice.get("/admin/trainings/new/heart").text
     assert "Bern" in site.services.operators.hospitals()
 
@@ -107,14 +107,40 @@ def test_a_csv_becomes_a_task_of_three_hospitals(site: Site) -> None:
     assert "Stroke" in site.browser("doctor").get("/doctor/").text
 
 
+def test_an_import_that_is_done_is_told_to_who_sends_or_opens_it_again(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = go_through(alice, stroke_csv(), STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    person = site.rows["administrator"]
+    before = site.services.imports.find(person, draft.rsplit("/", 1)[1])
+    assert before is not None
+    made = alice.send(f"{draft}/check").location
+    assert made.startswith("/datasets/stroke-")
+    assert "Imported." in alice.get(made).text
+    again = [alice.send(f"{draft}/{step}", {}) for step in ("check", "values", "give-up")]
+    again += [alice.get(f"{draft}/{step}") for step in ("purpose", "columns", "check")]
+    assert [(one.status_code, one.location) for one in again] == [(303, made)] * 6
+    assert "Imported." in alice.get(made).text
+    # The second of two clicks found the draft before the first was done with it.
+    assert f"/datasets/{site.services.imports.carry_out(person, before)}" == made
+    assert site.services.imports.save(before, "values", {}).became
+    assert len(entries(site, "dataset.imported")) == 1
+    name = made.rsplit("/", 1)[1]
+    for hospital in get_task(name).hospitals:
+        alice.send(f"/datasets/{name}/hospitals/{hospital}/remove")
+    answer = alice.get(f"{draft}/check")
+    assert answer.location == "/datasets"
+    assert "its rows were removed since" in alice.get("/datasets").text
+
+
 def test_what_was_imported_lies_in_the_folder_for_its_owner_alone(site: Site) -> None:
     name = import_stroke(site.browser("administrator"))
     folder = site.services.settings.instance_dir / "datasets"
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 7
+    assert len(files) == 8
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folder.rglob("*/"))
-    assert list((folder / "drafts").iterdir()) == []
+    (kept,) = (path for path in (folder / "drafts").rglob("*") if path.is_file())
+    assert json.loads(kept.read_text())["choices"] == {}
     lines = (folder / "rows" / name / "east.csv").read_text().splitlines()
     database = (site.services.settings.instance_dir / "consilium.db").read_bytes()
     assert not any(line.encode() in database for line in lines[1:])
@@ -340,7 +366,8 @@ def test_rows_that_no_training_uses_are_removed(site: Site) -> None:
         assert answer.location == (f"/datasets/{name}" if left else "/datasets")
     assert name not in task_names()
     folder: Path = site.services.settings.instance_dir / "datasets"
-    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    left = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert left == ["draft.json"]
     assert len(entries(site, "dataset.removed")) == 3
 
 
