@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -308,6 +309,41 @@ def test_an_implausible_number_is_refused_with_its_reason_until_somebody_widens(
     assert alice.send(f"{draft}/columns", sent).status_code == 303
     assert told not in alice.get(f"{draft}/columns").text
     assert "Every row can be taken" in alice.get(f"{draft}/check").text
+
+
+@pytest.mark.parametrize(
+    "row", ["East,50,999,X,1", "East,50,100,X,unclear", ",50,100,X,1", "East,50,100,X,1,more"]
+)
+def test_a_value_that_only_refused_rows_have_is_no_category(site: Site, row: str) -> None:
+    alice = site.browser("administrator")
+    content = stroke_csv() + f"\n{row}\n".encode()
+    columns = STROKE_COLUMNS | {"kind|sex": "category"}
+    draft = go_through(alice, content, STROKE_PURPOSE, columns, STROKE_VALUES)
+    assert "Refused rows: 1" in alice.get(f"{draft}/check").text
+    name = alice.send(f"{draft}/check").location.rsplit("/", 1)[1]
+    task = get_task(name)
+    assert [one.value for one in task.columns[2].categories] == ["f", "m"]
+    assert {c.kind for c in task.columns[:2]} == {"number"}
+    assert sum(len(table) for table in task.load().values()) == 180
+
+
+@pytest.mark.parametrize(
+    "row", ["East,110,9999,X,1", "East,110,100,X,NA", ",110,100,X,1", "East,110,100,X,1,more"]
+)
+def test_a_row_that_is_refused_anyway_widens_no_range_and_changes_no_kind(
+    site: Site, row: str
+) -> None:
+    alice = site.browser("administrator")
+    pages = []
+    for content in (stroke_csv(), stroke_csv() + f"\n{row}\n".encode()):
+        draft = upload(alice, content)
+        assert alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE)).status_code == 303
+        page = alice.get(f"{draft}/columns").text
+        pages.append(re.findall(r'name="(?:low|high)\|age" value="[^"]*"', page))
+        kind = page.split('name="kind|sex"')[1].split("</select>")[0]
+        assert '<option value="binary" selected>' in kind
+    assert len(pages[0]) == 2
+    assert pages[0] == pages[1]
 
 
 def test_steps_out_of_order_lead_back_to_the_first(site: Site) -> None:
