@@ -28,7 +28,14 @@ from app.services.exports import csv_text
 from app.services.import_choices import NEW, ChoicesRefused
 from app.services.import_columns import KINDS, free_columns, outside
 from app.services.import_values import category_words, class_words
-from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
+from app.services.imports import (
+    COLUMNS,
+    PURPOSE,
+    VALUES,
+    DryRun,
+    Unconfirmed,
+    refused_lines,
+)
 from app.services.roles import ADMINISTRATOR
 from app.stores.datasets import Draft
 from app.web import login
@@ -129,8 +136,12 @@ def check(draft: str) -> Answer:
     found, imports = _draft(draft), services().imports
     try:
         if request.method == "POST":
-            return _done(imports.carry_out(login.person(), found))
-        run = imports.try_out(found)
+            confirmed = request.form.get("lacking") == "yes"
+            return _done(imports.carry_out(login.person(), found, confirmed))
+        return _check_page(found, imports.try_out(found))
+    except Unconfirmed as error:
+        page = _check_page(found, imports.try_out(found), str(error))
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
     except ChoicesRefused as refusal:
         flash(f"Something in an earlier step has to be put right first. {refusal}", "warning")
         return _to(PURPOSE, found)
@@ -139,10 +150,14 @@ def check(draft: str) -> Answer:
         if imports.find(login.person(), draft) is None:
             return redirect(url_for("imports.upload"), HTTPStatus.SEE_OTHER)
         return _to(CHECK, found)
+
+
+def _check_page(draft: Draft, run: DryRun, error: str = "") -> str:
     refused = run.converted.refused
     return render_template(
         "datasets/import/check.html",
-        draft=found,
+        draft=draft,
+        error=error,
         step=CHECK,
         steps=STEPS,
         run=run,

@@ -45,6 +45,10 @@ PURPOSE, COLUMNS, VALUES = "purpose", "columns", "values"
 MOST_HOSPITALS = 20
 
 
+class Unconfirmed(RequestError):
+    """The file lacks most columns of the task, and nobody said that this is meant."""
+
+
 @dataclass(frozen=True)
 class DryRun:
     """What an import would do: the tables and refusals, and why it cannot be done as a whole."""
@@ -52,6 +56,16 @@ class DryRun:
     choices: Choices
     converted: Converted
     problems: Sequence[str]
+
+    @property
+    def lacking(self) -> list[str]:
+        """The labels of the task's columns that the file has not, or that were not chosen."""
+        return [take.column.label for take in self.choices.recipe.takes if not take.source]
+
+    @property
+    def lacks_most(self) -> bool:
+        """Whether more than half of the task's columns are lacking."""
+        return 2 * len(self.lacking) > len(self.choices.recipe.takes)
 
 
 class Imports:
@@ -144,10 +158,11 @@ class Imports:
         converted = convert(self.raw(draft), choices.task, choices.recipe)
         return DryRun(choices, converted, self._problems(choices, converted))
 
-    def carry_out(self, person: UserRow, draft: Draft) -> str:
+    def carry_out(self, person: UserRow, draft: Draft, lacking: bool = False) -> str:
         """Import what is right; the task's name. Sent again, it is the same and nothing is done.
 
-        Raises ChoicesRefused, and RequestError where the import cannot be done as a whole.
+        `lacking` confirms that most columns may be lacking. Raises ChoicesRefused, Unconfirmed,
+        and RequestError where the import cannot be done as a whole.
         """
         with self._lock:
             current = self._files.find(draft.token)
@@ -158,6 +173,8 @@ class Imports:
             run = self.try_out(draft)
             if run.problems:
                 raise RequestError(" ".join(f"{problem}." for problem in run.problems))
+            if run.lacks_most and not lacking:
+                raise Unconfirmed("Tick that most columns may be lacking, or choose them.")
             task = run.choices.task
             told = [self._keep(draft, run, hospital) for hospital in run.converted.tables]
             description = run.choices.description

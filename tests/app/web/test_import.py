@@ -70,7 +70,15 @@ def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
     page = alice.get(f"{draft}/check").text
     assert "Refused rows: 2" in page
     assert "18 to 100 years" in page
+    lacking = "6 of 10 columns are not in this file: "
+    assert lacking in page
+    assert "; they count as not known for every patient." in page
+    assert 'name="lacking"' in page
     answer = alice.send(f"{draft}/check")
+    assert answer.status_code == 422
+    assert "Tick that most columns may be lacking" in answer.text
+    assert "Bern" not in get_task("heart").joined
+    answer = alice.send(f"{draft}/check", {"lacking": "yes"})
     assert answer.location == "/datasets/heart"
     rows = get_task("heart").load()["Bern"]
     assert (len(rows), int(rows.labels.sum())) == (40, 32)
@@ -175,6 +183,21 @@ def test_the_first_page_guesses_task_columns_and_classes(site: Site) -> None:
     assert alice.send(f"{draft}/purpose", fields).status_code == 303
     page = alice.get(f"{draft}/columns").text
     assert page.count("selected>") == 10  # every column
+
+
+def test_no_tick_is_asked_for_where_the_file_has_half_of_the_columns(site: Site) -> None:
+    alice = site.browser("administrator")
+    lines = ["age,sex,chol,trestbps,oldpeak,num"]
+    lines += [f"{40 + at},Male,2{at},120,1.5,{at % 2}" for at in range(10, 50)]
+    draft = upload(alice, "\n".join(lines).encode())
+    names = lines[0].split(",")[:-1]
+    alice.send(f"{draft}/purpose", HEART | {"decimal": "."})
+    alice.send(f"{draft}/columns", {f"source|{name}": name for name in names})
+    alice.send(f"{draft}/values", {"class|0": "0", "class|1": "1", "word|sex|Male": "Male"})
+    page = alice.get(f"{draft}/check").text
+    assert "5 of 10 columns are not in this file: " in page
+    assert 'name="lacking"' not in page
+    assert alice.send(f"{draft}/check").location == "/datasets/heart"
 
 
 @pytest.mark.parametrize(
