@@ -28,6 +28,8 @@ from app.services.import_choices import (
     name_problem,
     read_purpose,
     sentence,
+    taken_names,
+    taken_problem,
 )
 from app.services.import_columns import first_columns, read_takes
 from app.services.import_values import Choices, first_values, read_values
@@ -260,8 +262,11 @@ class Imports:
         if len(names) > MOST_HOSPITALS:
             return [f"Expected at most {MOST_HOSPITALS} hospitals, got {len(names)}"]
         taken, problems = self._taken(), []
+        twice = taken_names(names, taken)
+        if problem := taken_problem(twice, choices.purpose.hospital_source):
+            problems.append(problem[:-1])
         for name in names:
-            if problem := name_problem(name, taken):
+            if name not in twice and (problem := name_problem(name, taken)):
                 problems.append(f"{name!r}: {problem[:-1]}")
             taken.add(folder_name(name))
         return [*problems, *too_small(choices.task, converted.tables)]

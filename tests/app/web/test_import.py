@@ -285,13 +285,37 @@ def test_too_small_a_hospital_is_not_imported(site: Site) -> None:
 
 def test_hospitals_named_in_a_column_are_held_to_the_rules_of_names(site: Site) -> None:
     alice = site.browser("administrator")
-    content = stroke_csv(clinics=("../../x", "Node 1", "West"))
+    content = stroke_csv(clinics=("../../x", "East", "West"))
     draft = go_through(alice, content, STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
     page = alice.get(f"{draft}/check").text
-    assert "There is a party called Node 1 already" in page
     assert "A name has 2 to 60 letters" in page
     alice.send(f"{draft}/check")
     assert task_names() == ("heart", "diabetes")
+
+
+def test_names_that_parties_have_are_told_in_one_sentence_at_the_first_step(site: Site) -> None:
+    alice = site.browser("administrator")
+    clinics = ("Node 1", "Cleveland", "West", "HUNGARY", "Hospital B")
+    draft = upload(alice, stroke_csv(clinics=clinics) + b"\nCoordinator,50,100,f,")
+    answer = alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE))
+    assert answer.status_code == 422
+    told = (
+        "There are parties called Cleveland, HUNGARY, Hospital B, Node 1 already, or nearly so. "
+        "Write other names into the column clinic of the file"
+    )
+    assert answer.text.count("or nearly so") == answer.text.count(told) == 1
+
+
+def test_names_that_were_taken_meanwhile_are_told_at_once_and_not_one_by_one(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = go_through(alice, stroke_csv(), STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    renamed = STROKE_PURPOSE | {"title": "Stroke, second wave"}
+    late = go_through(alice, stroke_csv(), renamed, STROKE_COLUMNS, STROKE_VALUES)
+    alice.send(f"{draft}/check")
+    answer = alice.send(f"{late}/check")
+    assert answer.location == f"{late}/purpose"
+    page = alice.get(answer.location).text
+    assert page.count("There are parties called East, South, West already") == 1
 
 
 def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
