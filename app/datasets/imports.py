@@ -28,7 +28,14 @@ from app.services.exports import csv_text
 from app.services.import_choices import NEW, ChoicesRefused
 from app.services.import_columns import KINDS, free_columns, outside
 from app.services.import_values import category_words, class_words
-from app.services.imports import COLUMNS, PURPOSE, VALUES, refused_lines
+from app.services.imports import (
+    COLUMNS,
+    PURPOSE,
+    VALUES,
+    DryRun,
+    Unconfirmed,
+    refused_lines,
+)
 from app.services.roles import ADMINISTRATOR
 from app.stores.datasets import Draft
 from app.web import login
@@ -103,6 +110,8 @@ def choose(draft: str, step: str) -> Answer:
     if request.method == "POST":
         sent = {name: value for name, value in request.form.items() if name not in _OURS}
         found = imports.save(found, step, sent)
+        if found.became:
+            return _done(found.became)
         at = _ORDER.index(step)
         if request.form.get("go") == "back":
             return _to(_ORDER[at - 1], found)
@@ -127,18 +136,28 @@ def check(draft: str) -> Answer:
     found, imports = _draft(draft), services().imports
     try:
         if request.method == "POST":
-            return _done(imports.carry_out(login.person(), found))
-        run = imports.try_out(found)
+            confirmed = request.form.get("lacking") == "yes"
+            return _done(imports.carry_out(login.person(), found, confirmed))
+        return _check_page(found, imports.try_out(found))
+    except Unconfirmed as error:
+        page = _check_page(found, imports.try_out(found), str(error))
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
     except ChoicesRefused as refusal:
         flash(f"Something in an earlier step has to be put right first. {refusal}", "warning")
         return _to(PURPOSE, found)
     except RequestError as error:
         flash(str(error), "danger")
+        if imports.find(login.person(), draft) is None:
+            return redirect(url_for("imports.upload"), HTTPStatus.SEE_OTHER)
         return _to(CHECK, found)
+
+
+def _check_page(draft: Draft, run: DryRun, error: str = "") -> str:
     refused = run.converted.refused
     return render_template(
         "datasets/import/check.html",
-        draft=found,
+        draft=draft,
+        error=error,
         step=CHECK,
         steps=STEPS,
         run=run,
@@ -182,6 +201,9 @@ def _draft(token: str) -> Draft:
     found = services().imports.find(login.person(), token)
     if found is None:
         abort(HTTPStatus.NOT_FOUND)
+    if found.became:
+        # Sent again, or come back to: what was wanted is there.
+        abort(_done(found.became) if services().imports.stands(found) else _removed())
     return found
 
 
@@ -196,6 +218,11 @@ def _to(step: str, draft: Draft) -> BaseResponse:
 def _done(task: str) -> BaseResponse:
     flash("Imported. What the hospitals publish of it stands below.", "success")
     return redirect(url_for("datasets.one", task=task), HTTPStatus.SEE_OTHER)
+
+
+def _removed() -> BaseResponse:
+    flash("This file was imported, and its rows were removed since.", "info")
+    return redirect(url_for("datasets.listed"), HTTPStatus.SEE_OTHER)
 
 
 def _page(draft: Draft, step: str, errors: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.datasets import get_task, task_names
@@ -34,6 +34,7 @@ Fields = Mapping[str, str]
 NEW = "new"
 MOST_NOTE = 200
 LONGEST_NAME = 60
+_MOST_NAMED = 10
 
 
 class ChoicesRefused(Exception):
@@ -87,10 +88,13 @@ def read_purpose(raw: RawCsv, fields: Fields, taken: Collection[str]) -> Purpose
     if classes not in raw.header:
         errors["class_source"] = "Choose the column that says what is to be predicted."
     hospital, source = fields.get("hospital", "").strip(), fields.get("hospital_source", "")
-    if source and source not in raw.header:
-        errors["hospital_source"] = "Choose a column of the file."
-    if not source and (problem := name_problem(hospital, taken)):
-        errors["hospital"] = problem
+    missing = frozenset(part.strip() for part in fields.get("missing", "").split(",")) - {""}
+    if source:
+        problem = _source_problem(raw, source, classes, missing, taken)
+    else:
+        problem = name_problem(hospital, taken)
+    if problem:
+        errors["hospital_source" if source else "hospital"] = problem
     for name in ("source", "licence"):
         text = fields.get(name, "").strip()
         if len(text) > MOST_NOTE or not text.isprintable():
@@ -105,7 +109,7 @@ def read_purpose(raw: RawCsv, fields: Fields, taken: Collection[str]) -> Purpose
         class_source=classes,
         hospital="" if source else hospital,
         hospital_source=source,
-        missing=frozenset(part.strip() for part in fields.get("missing", "").split(",")) - {""},
+        missing=missing,
         decimal=fields["decimal"],
         source=fields.get("source", "").strip(),
         licence=fields.get("licence", "").strip(),
@@ -122,9 +126,55 @@ def name_problem(name: str, taken: Collection[str]) -> str:
         )
     if len(folder_name(name)) < 2:
         return "A name has at least two letters from A to Z or digits: its folder is called so."
-    if folder_name(name) in taken or _NODE.fullmatch(folder_name(name)):
-        return f"There is a party called {name} already, or nearly so."
-    return ""
+    return taken_problem([name] if _is_taken(name, taken) else [])
+
+
+def taken_names(names: Iterable[str], taken: Collection[str]) -> list[str]:
+    """Those of the names that a party has already, or nearly so, in the alphabet's order."""
+    return sorted(name for name in set(names) if _is_taken(name, taken))
+
+
+def taken_problem(names: Sequence[str], source: str = "") -> str:
+    """One sentence on names that parties have already, and what to do; "" for none.
+
+    `source` is the column that says them, "" for a name that was typed.
+    """
+    if not names:
+        return ""
+    if not source:
+        return f"There is a party called {names[0]} already, or nearly so. Choose another name."
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    listed = f"{shown} and {more} more" if more > 0 else shown
+    parties = "a party called" if len(names) == 1 else "parties called"
+    there = "is" if len(names) == 1 else "are"
+    return (
+        f"There {there} {parties} {listed} already, or nearly so. Write other names into the "
+        f"column {source} of the file and upload it again, or choose another column."
+    )
+
+
+def _is_taken(name: str, taken: Collection[str]) -> bool:
+    return folder_name(name) in taken or _NODE.fullmatch(folder_name(name)) is not None
+
+
+def _source_problem(
+    raw: RawCsv, source: str, classes: str, missing: Collection[str], taken: Collection[str]
+) -> str:
+    """Why a column cannot name the hospitals, or ""."""
+    if source not in raw.header:
+        return "Choose a column of the file."
+    if classes not in raw.header:
+        return ""
+    return taken_problem(taken_names(_names_in(raw, source, classes, missing), taken), source)
+
+
+def _names_in(raw: RawCsv, source: str, classes: str, missing: Collection[str]) -> set[str]:
+    """The hospitals that a column names, of the rows that say their class, too."""
+    at, class_at = raw.header.index(source), raw.header.index(classes)
+    whole = (cells for _, cells in raw.rows if len(cells) == len(raw.header))
+    none = {*missing, ""}
+    return {row[at] for row in whole if row[at] not in none and row[class_at] not in none}
 
 
 def _check_title(title: str) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from app.services.import_choices import ChoicesRefused, Fields, Purpose, note_problem
+from app.services.import_rows import complete_rows, rows_within
 from app.services.numbers import WITH_POINT, read_number
 from fl.datasets import Category, Column, get_task
 from fl.datasets.description import check_text, imported_column_name
 from fl.datasets.guess import (
     MOST_WORDS,
+    GuessedColumn,
     Kind,
     column_of,
     name_and_unit,
@@ -34,8 +36,7 @@ def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
             f"unit|{name}": unit for name, unit in units.items() if unit
         }
     fields: dict[str, str] = {}
-    for name in free_columns(raw, purpose):
-        guess = column_of(raw, name, purpose.decimal, purpose.missing)
+    for name, guess in _guesses(raw, purpose).items():
         label, unit = name_and_unit(name)
         fields |= {
             f"kind|{name}": guess.kind,
@@ -45,6 +46,16 @@ def first_columns(raw: RawCsv, purpose: Purpose) -> Fields:
             fields[f"unit|{name}"] = unit
             fields |= {f"low|{name}": f"{guess.low:.10g}", f"high|{name}": f"{guess.high:.10g}"}
     return fields
+
+
+def _guesses(raw: RawCsv, purpose: Purpose) -> dict[str, GuessedColumn]:
+    """What the columns may become, by the rows that have no number far outside."""
+    names, decimal, missing = free_columns(raw, purpose), purpose.decimal, purpose.missing
+    complete = complete_rows(raw, purpose)
+    first = {name: column_of(complete, name, decimal, missing) for name in names}
+    bounds = {name: (one.low, one.high) for name, one in first.items() if one.kind == "number"}
+    likely = rows_within(raw, purpose, bounds)
+    return {name: column_of(likely, name, decimal, missing) for name in names}
 
 
 def outside(raw: RawCsv, purpose: Purpose, fields: Fields) -> dict[str, Sequence[str]]:
@@ -122,12 +133,21 @@ def _old_takes(
 def _new_takes(
     raw: RawCsv, purpose: Purpose, fields: Fields, errors: dict[str, str]
 ) -> Iterator[Take]:
+    bounds = {
+        name: (
+            _bound(fields, {}, f"low|{name}", "number"),
+            _bound(fields, {}, f"high|{name}", "number"),
+        )
+        for name in free_columns(raw, purpose)
+        if fields.get(f"kind|{name}") == "number"
+    }
+    likely = rows_within(raw, purpose, bounds)
     for name in free_columns(raw, purpose):
         kind = fields.get(f"kind|{name}", "")
         if kind not in KINDS:
             errors[f"kind|{name}"] = "Choose a kind."
         elif kind:
-            yield _new_take(raw, purpose, fields, errors, name)
+            yield _new_take(likely, purpose, fields, errors, name)
 
 
 def _new_take(

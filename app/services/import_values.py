@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.services.import_choices import ChoicesRefused, Fields, Purpose, sentence
-from fl.datasets import Task, described, get_task
+from app.services.import_rows import taken_rows
+from fl.datasets import Category, Task, described, get_task
 from fl.datasets.description import CLASSES, Description, describe
 from fl.datasets.guess import MOST_WORDS, category_of, is_positive, words_of
 from fl.datasets.raw_csv import RawCsv
-from fl.datasets.recipe import Recipe, Take
+from fl.datasets.recipe import Recipe, Take, convert
 from fl.errors import DescriptionError
 
 
@@ -52,16 +53,9 @@ def read_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take], fields: Fi
     labels = {text: fields.get(f"class|{text}", "") for text in class_words(raw, purpose)}
     if {label for label in labels.values() if label} != {str(at) for at in range(len(classes))}:
         errors[""] = "Each class needs at least one value of the file."
-    finished = [_with_words(raw, purpose, take, fields) for take in takes]
-    description = None
-    if not purpose.task:
-        try:
-            columns = [take.column for take in takes]
-            description = describe(purpose.title, columns, names)
-        except DescriptionError as error:
-            errors[""] = sentence(error)
     if errors:
         raise ChoicesRefused(errors)
+    finished = [_with_words(raw, purpose, take, fields) for take in takes]
     recipe = Recipe(
         takes=tuple(finished),
         class_source=purpose.class_source,
@@ -71,8 +65,37 @@ def read_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take], fields: Fi
         missing=purpose.missing,
         decimal=purpose.decimal,
     )
-    task = get_task(purpose.task) if description is None else described(description)
-    return Choices(purpose, task, recipe, description)
+    if purpose.task:
+        return Choices(purpose, get_task(purpose.task), recipe, None)
+    try:
+        recipe, description = _of_taken_rows(raw, purpose.title, names, recipe)
+    except DescriptionError as error:
+        raise ChoicesRefused({"": sentence(error)}) from error
+    return Choices(purpose, described(description), recipe, description)
+
+
+def _of_taken_rows(
+    raw: RawCsv, title: str, names: Sequence[str], recipe: Recipe
+) -> tuple[Recipe, Description]:
+    """The new task, without the categories that only refused rows have.
+
+    Raises DescriptionError.
+    """
+    description = describe(title, [take.column for take in recipe.takes], names)
+    taken = taken_rows(raw, convert(raw, described(description), recipe))
+    if taken.rows:
+        takes = tuple(_narrowed(taken, take, recipe) for take in recipe.takes)
+        recipe = replace(recipe, takes=takes)
+        description = describe(title, [take.column for take in takes], names)
+    return recipe, description
+
+
+def _narrowed(taken: RawCsv, take: Take, recipe: Recipe) -> Take:
+    if take.column.kind == "number":
+        return take
+    words = sorted(words_of(taken, take.source, recipe.missing))
+    column = replace(take.column, categories=tuple(Category(word, word) for word in words))
+    return replace(take, column=column)
 
 
 def class_words(raw: RawCsv, purpose: Purpose) -> list[str]:

@@ -28,6 +28,8 @@ from app.services.import_choices import (
     name_problem,
     read_purpose,
     sentence,
+    taken_names,
+    taken_problem,
 )
 from app.services.import_columns import first_columns, read_takes
 from app.services.import_values import Choices, first_values, read_values
@@ -45,6 +47,10 @@ PURPOSE, COLUMNS, VALUES = "purpose", "columns", "values"
 MOST_HOSPITALS = 20
 
 
+class Unconfirmed(RequestError):
+    """The file lacks most columns of the task, and nobody said that this is meant."""
+
+
 @dataclass(frozen=True)
 class DryRun:
     """What an import would do: the tables and refusals, and why it cannot be done as a whole."""
@@ -52,6 +58,16 @@ class DryRun:
     choices: Choices
     converted: Converted
     problems: Sequence[str]
+
+    @property
+    def lacking(self) -> list[str]:
+        """The labels of the task's columns that the file has not, or that were not chosen."""
+        return [take.column.label for take in self.choices.recipe.takes if not take.source]
+
+    @property
+    def lacks_most(self) -> bool:
+        """Whether more than half of the task's columns are lacking."""
+        return 2 * len(self.lacking) > len(self.choices.recipe.takes)
 
 
 class Imports:
@@ -93,13 +109,23 @@ class Imports:
 
     def save(self, draft: Draft, step: str, fields: Mapping[str, str]) -> Draft:
         """Keep what was sent of a step, right or not: nothing is lost on the way back."""
-        changed = with_choices(draft, step, fields)
-        self._files.save(changed)
-        return changed
+        with self._lock:
+            # Meanwhile it may have been imported, which must not be forgotten.
+            current = self._files.find(draft.token)
+            if current is None or current.became:
+                return current or draft
+            changed = with_choices(current, step, fields)
+            self._files.save(changed)
+            return changed
 
     def give_up(self, draft: Draft) -> None:
         """Forget a draft."""
         self._files.give_up(draft)
+
+    def stands(self, draft: Draft) -> bool:
+        """Whether rows of an imported draft are still there."""
+        origins = self._files.catalogue().origins(draft.became)
+        return any(one.file_sha256 == draft.sha256 for one in origins)
 
     def fields(self, draft: Draft, step: str) -> Mapping[str, str]:
         """The fields of a step: a guess, and over it what was sent.
@@ -134,15 +160,23 @@ class Imports:
         converted = convert(self.raw(draft), choices.task, choices.recipe)
         return DryRun(choices, converted, self._problems(choices, converted))
 
-    def carry_out(self, person: UserRow, draft: Draft) -> str:
-        """Import what is right; the task's name.
+    def carry_out(self, person: UserRow, draft: Draft, lacking: bool = False) -> str:
+        """Import what is right; the task's name. Sent again, it is the same and nothing is done.
 
-        Raises ChoicesRefused, and RequestError where the import cannot be done as a whole.
+        `lacking` confirms that most columns may be lacking. Raises ChoicesRefused, Unconfirmed,
+        and RequestError where the import cannot be done as a whole.
         """
         with self._lock:
+            current = self._files.find(draft.token)
+            if current is None:
+                raise RequestError("The file was given up or erased: upload it again.")
+            if current.became:
+                return current.became
             run = self.try_out(draft)
             if run.problems:
                 raise RequestError(" ".join(f"{problem}." for problem in run.problems))
+            if run.lacks_most and not lacking:
+                raise Unconfirmed("Tick that most columns may be lacking, or choose them.")
             task = run.choices.task
             told = [self._keep(draft, run, hospital) for hospital in run.converted.tables]
             description = run.choices.description
@@ -159,7 +193,7 @@ class Imports:
                     "new_task": description is not None,
                 },
             )
-            self._files.give_up(draft)
+            self._files.finish(draft, task.name)
             return task.name
 
     def remove(self, person: UserRow, task: str, hospital: str) -> None:
@@ -228,8 +262,11 @@ class Imports:
         if len(names) > MOST_HOSPITALS:
             return [f"Expected at most {MOST_HOSPITALS} hospitals, got {len(names)}"]
         taken, problems = self._taken(), []
+        twice = taken_names(names, taken)
+        if problem := taken_problem(twice, choices.purpose.hospital_source):
+            problems.append(problem[:-1])
         for name in names:
-            if problem := name_problem(name, taken):
+            if name not in twice and (problem := name_problem(name, taken)):
                 problems.append(f"{name!r}: {problem[:-1]}")
             taken.add(folder_name(name))
         return [*problems, *too_small(choices.task, converted.tables)]

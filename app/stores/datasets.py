@@ -1,7 +1,8 @@
 """Imported data on disk: files for the owner alone, each whole or not there at all.
 
 `fl.datasets.imported` reads what stands here. A file that is being looked over lies in
-`drafts/TOKEN/` until it is imported or given up.
+`drafts/TOKEN/` until it is imported or given up. Of an imported one stays, as long as drafts stay,
+what it became: neither its rows nor what was chosen.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Draft:
-    """An uploaded file and what was chosen for it so far, by step; `owner` is a person's id."""
+    """An uploaded file and what was chosen for it so far, by step; `owner` is a person's id.
+
+    `became` is the task for which it was imported, "" before.
+    """
 
     token: str
     owner: int
@@ -39,6 +43,7 @@ class Draft:
     size: int
     made_at: str
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    became: str = ""
 
     def chosen(self, step: str) -> Mapping[str, str]:
         """The fields of a step as they were sent; none before it was filled in."""
@@ -84,12 +89,17 @@ class DatasetFiles:
         return None if body is None else Draft(**json.loads(body))
 
     def drafts(self, owner: int) -> list[Draft]:
-        """A person's drafts, the newest first."""
-        return [draft for draft in self._drafts() if draft.owner == owner]
+        """A person's drafts that are not imported yet, the newest first."""
+        return [one for one in self._drafts() if one.owner == owner and not one.became]
 
     def content(self, draft: Draft) -> bytes:
         """The uploaded file."""
         return self._files.get(f"{_DRAFTS}/{draft.token}/file.csv") or b""
+
+    def finish(self, draft: Draft, task: str) -> None:
+        """Note for which task a draft was imported; its file and choices go."""
+        self.save(replace(draft, choices={}, became=task))
+        self._files.erase(f"{_DRAFTS}/{draft.token}/file.csv")
 
     def give_up(self, draft: Draft) -> None:
         """Forget a draft and its file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -69,7 +70,15 @@ def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
     page = alice.get(f"{draft}/check").text
     assert "Refused rows: 2" in page
     assert "18 to 100 years" in page
+    lacking = "6 of 10 columns are not in this file: "
+    assert lacking in page
+    assert "; they count as not known for every patient." in page
+    assert 'name="lacking"' in page
     answer = alice.send(f"{draft}/check")
+    assert answer.status_code == 422
+    assert "Tick that most columns may be lacking" in answer.text
+    assert "Bern" not in get_task("heart").joined
+    answer = alice.send(f"{draft}/check", {"lacking": "yes"})
     assert answer.location == "/datasets/heart"
     rows = get_task("heart").load()["Bern"]
     assert (len(rows), int(rows.labels.sum())) == (40, 32)
@@ -79,7 +88,7 @@ def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
     (told,) = entries(site, "dataset.imported")
     assert (told["refused_rows"], told["new_task"]) == (2, False)
     assert [(one["hospital"], one["rows"]) for one in told["hospitals"]] == [("Bern", 40)]  # type: ignore[attr-defined]
-    assert alice.get(f"{draft}/purpose").status_code == 404
+    assert "Begun and not imported yet" not in alice.get("/datasets/import").text
     assert "Bern" in alice.get("/admin/trainings/new/heart").text
     assert "Bern" in site.services.operators.hospitals()
 
@@ -107,14 +116,40 @@ def test_a_csv_becomes_a_task_of_three_hospitals(site: Site) -> None:
     assert "Stroke" in site.browser("doctor").get("/doctor/").text
 
 
+def test_an_import_that_is_done_is_told_to_who_sends_or_opens_it_again(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = go_through(alice, stroke_csv(), STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    person = site.rows["administrator"]
+    before = site.services.imports.find(person, draft.rsplit("/", 1)[1])
+    assert before is not None
+    made = alice.send(f"{draft}/check").location
+    assert made.startswith("/datasets/stroke-")
+    assert "Imported." in alice.get(made).text
+    again = [alice.send(f"{draft}/{step}", {}) for step in ("check", "values", "give-up")]
+    again += [alice.get(f"{draft}/{step}") for step in ("purpose", "columns", "check")]
+    assert [(one.status_code, one.location) for one in again] == [(303, made)] * 6
+    assert "Imported." in alice.get(made).text
+    # The second of two clicks found the draft before the first was done with it.
+    assert f"/datasets/{site.services.imports.carry_out(person, before)}" == made
+    assert site.services.imports.save(before, "values", {}).became
+    assert len(entries(site, "dataset.imported")) == 1
+    name = made.rsplit("/", 1)[1]
+    for hospital in get_task(name).hospitals:
+        alice.send(f"/datasets/{name}/hospitals/{hospital}/remove")
+    answer = alice.get(f"{draft}/check")
+    assert answer.location == "/datasets"
+    assert "its rows were removed since" in alice.get("/datasets").text
+
+
 def test_what_was_imported_lies_in_the_folder_for_its_owner_alone(site: Site) -> None:
     name = import_stroke(site.browser("administrator"))
     folder = site.services.settings.instance_dir / "datasets"
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 7
+    assert len(files) == 8
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folder.rglob("*/"))
-    assert list((folder / "drafts").iterdir()) == []
+    (kept,) = (path for path in (folder / "drafts").rglob("*") if path.is_file())
+    assert json.loads(kept.read_text())["choices"] == {}
     lines = (folder / "rows" / name / "east.csv").read_text().splitlines()
     database = (site.services.settings.instance_dir / "consilium.db").read_bytes()
     assert not any(line.encode() in database for line in lines[1:])
@@ -148,6 +183,21 @@ def test_the_first_page_guesses_task_columns_and_classes(site: Site) -> None:
     assert alice.send(f"{draft}/purpose", fields).status_code == 303
     page = alice.get(f"{draft}/columns").text
     assert page.count("selected>") == 10  # every column
+
+
+def test_no_tick_is_asked_for_where_the_file_has_half_of_the_columns(site: Site) -> None:
+    alice = site.browser("administrator")
+    lines = ["age,sex,chol,trestbps,oldpeak,num"]
+    lines += [f"{40 + at},Male,2{at},120,1.5,{at % 2}" for at in range(10, 50)]
+    draft = upload(alice, "\n".join(lines).encode())
+    names = lines[0].split(",")[:-1]
+    alice.send(f"{draft}/purpose", HEART | {"decimal": "."})
+    alice.send(f"{draft}/columns", {f"source|{name}": name for name in names})
+    alice.send(f"{draft}/values", {"class|0": "0", "class|1": "1", "word|sex|Male": "Male"})
+    page = alice.get(f"{draft}/check").text
+    assert "5 of 10 columns are not in this file: " in page
+    assert 'name="lacking"' not in page
+    assert alice.send(f"{draft}/check").location == "/datasets/heart"
 
 
 @pytest.mark.parametrize(
@@ -235,13 +285,37 @@ def test_too_small_a_hospital_is_not_imported(site: Site) -> None:
 
 def test_hospitals_named_in_a_column_are_held_to_the_rules_of_names(site: Site) -> None:
     alice = site.browser("administrator")
-    content = stroke_csv(clinics=("../../x", "Node 1", "West"))
+    content = stroke_csv(clinics=("../../x", "East", "West"))
     draft = go_through(alice, content, STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
     page = alice.get(f"{draft}/check").text
-    assert "There is a party called Node 1 already" in page
     assert "A name has 2 to 60 letters" in page
     alice.send(f"{draft}/check")
     assert task_names() == ("heart", "diabetes")
+
+
+def test_names_that_parties_have_are_told_in_one_sentence_at_the_first_step(site: Site) -> None:
+    alice = site.browser("administrator")
+    clinics = ("Node 1", "Cleveland", "West", "HUNGARY", "Hospital B")
+    draft = upload(alice, stroke_csv(clinics=clinics) + b"\nCoordinator,50,100,f,")
+    answer = alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE))
+    assert answer.status_code == 422
+    told = (
+        "There are parties called Cleveland, HUNGARY, Hospital B, Node 1 already, or nearly so. "
+        "Write other names into the column clinic of the file"
+    )
+    assert answer.text.count("or nearly so") == answer.text.count(told) == 1
+
+
+def test_names_that_were_taken_meanwhile_are_told_at_once_and_not_one_by_one(site: Site) -> None:
+    alice = site.browser("administrator")
+    draft = go_through(alice, stroke_csv(), STROKE_PURPOSE, STROKE_COLUMNS, STROKE_VALUES)
+    renamed = STROKE_PURPOSE | {"title": "Stroke, second wave"}
+    late = go_through(alice, stroke_csv(), renamed, STROKE_COLUMNS, STROKE_VALUES)
+    alice.send(f"{draft}/check")
+    answer = alice.send(f"{late}/check")
+    assert answer.location == f"{late}/purpose"
+    page = alice.get(answer.location).text
+    assert page.count("There are parties called East, South, West already") == 1
 
 
 def test_a_draft_is_its_owners_alone_and_goes_when_given_up(site: Site) -> None:
@@ -282,6 +356,41 @@ def test_an_implausible_number_is_refused_with_its_reason_until_somebody_widens(
     assert alice.send(f"{draft}/columns", sent).status_code == 303
     assert told not in alice.get(f"{draft}/columns").text
     assert "Every row can be taken" in alice.get(f"{draft}/check").text
+
+
+@pytest.mark.parametrize(
+    "row", ["East,50,999,X,1", "East,50,100,X,unclear", ",50,100,X,1", "East,50,100,X,1,more"]
+)
+def test_a_value_that_only_refused_rows_have_is_no_category(site: Site, row: str) -> None:
+    alice = site.browser("administrator")
+    content = stroke_csv() + f"\n{row}\n".encode()
+    columns = STROKE_COLUMNS | {"kind|sex": "category"}
+    draft = go_through(alice, content, STROKE_PURPOSE, columns, STROKE_VALUES)
+    assert "Refused rows: 1" in alice.get(f"{draft}/check").text
+    name = alice.send(f"{draft}/check").location.rsplit("/", 1)[1]
+    task = get_task(name)
+    assert [one.value for one in task.columns[2].categories] == ["f", "m"]
+    assert {c.kind for c in task.columns[:2]} == {"number"}
+    assert sum(len(table) for table in task.load().values()) == 180
+
+
+@pytest.mark.parametrize(
+    "row", ["East,110,9999,X,1", "East,110,100,X,NA", ",110,100,X,1", "East,110,100,X,1,more"]
+)
+def test_a_row_that_is_refused_anyway_widens_no_range_and_changes_no_kind(
+    site: Site, row: str
+) -> None:
+    alice = site.browser("administrator")
+    pages = []
+    for content in (stroke_csv(), stroke_csv() + f"\n{row}\n".encode()):
+        draft = upload(alice, content)
+        assert alice.send(f"{draft}/purpose", dict(STROKE_PURPOSE)).status_code == 303
+        page = alice.get(f"{draft}/columns").text
+        pages.append(re.findall(r'name="(?:low|high)\|age" value="[^"]*"', page))
+        kind = page.split('name="kind|sex"')[1].split("</select>")[0]
+        assert '<option value="binary" selected>' in kind
+    assert len(pages[0]) == 2
+    assert pages[0] == pages[1]
 
 
 def test_steps_out_of_order_lead_back_to_the_first(site: Site) -> None:
@@ -340,7 +449,8 @@ def test_rows_that_no_training_uses_are_removed(site: Site) -> None:
         assert answer.location == (f"/datasets/{name}" if left else "/datasets")
     assert name not in task_names()
     folder: Path = site.services.settings.instance_dir / "datasets"
-    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    left = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert left == ["draft.json"]
     assert len(entries(site, "dataset.removed")) == 3
 
 
