@@ -1,4 +1,8 @@
-"""Where an operator asks for a second look at a rejection of the own hospital."""
+"""Where an operator asks for a second look at a rejection of the own hospital, and what came of it.
+
+operator/appeal.html gets `form`, `one` (the submission's record) and `effect`;
+operator/appealed.html gets `appeal` (an `Appeal` of the own hospital).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,17 @@ class AppealForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why the hospital asks for a second look."""
 
     reason = reason_field("Give the reason: two administrators decide by it.")
+
+
+@blueprint.get("/<int:appeal_id>")
+@requires(OPERATOR)
+def one(appeal_id: int) -> str:
+    """An appeal of the own hospital: what was asked, what administrators said, what was decided."""
+    hospital = services().operators.find(login.person().id)
+    found = services().appeal_views.find(appeal_id)
+    if found is None or found.hospital != hospital:
+        abort(HTTPStatus.NOT_FOUND)
+    return render_template("operator/appealed.html", appeal=found)
 
 
 @blueprint.route("/<training_id>/<int:number>", methods=["GET", "POST"])

@@ -82,6 +82,46 @@ def test_a_rejected_hospital_asks_once_and_sees_that_it_waits(
     assert log[0] == "appeal.asked"
 
 
+@pytest.mark.parametrize(
+    ("state", "upheld", "words"),
+    [(UPHELD, True, "rejects it no more"), (DISMISSED, False, "Nothing changes")],
+)
+def test_an_operator_reads_what_was_decided_of_the_own_appeal_only(
+    site: Site, training: Recorded, state: str, upheld: bool, words: str
+) -> None:
+    number, operator = opened(site, training), site.browser(OPERATOR)
+    eve = second_administrator(site)
+    link = f'href="/operator/appeals/{number}"'
+    assert link in operator.get("/operator/").text
+    before = operator.get(f"/operator/appeals/{number}").text
+    assert WHY in before
+    assert "Nobody has said anything yet" in before
+    assert words not in before
+    with site.services.database.transaction() as session:
+        for person, mark in ((site.rows[ADMINISTRATOR], "1"), (eve, "2")):
+            session.add(
+                OpinionRow(
+                    appeal_id=number,
+                    upheld=upheld,
+                    reason=f"Said by {person.name}",
+                    salt="",
+                    reason_sha256="f" * 64,
+                    decided_by=person.id,
+                    transaction="0x" + mark * 64,
+                )
+            )
+        session.get_one(AppealRow, number).decided_block = 4321
+    write(site, state)
+    page = operator.get(f"/operator/appeals/{number}").text
+    for shown in (words, "4321", "0x" + "2" * 64, "0x" + "e" * 64, f"Said by {eve.name}"):
+        assert shown in page
+    assert SALT not in page
+    assert "/ledger/" not in page
+    assert assign(site, "Cleveland").status_code == 303
+    assert operator.get(f"/operator/appeals/{number}").status_code == 404
+    assert operator.get("/operator/appeals/4711").status_code == 404
+
+
 def test_it_may_ask_again_where_the_ledger_has_no_appeal(site: Site, training: Recorded) -> None:
     number = asked(site, training).id
     with site.services.database.transaction() as session:
