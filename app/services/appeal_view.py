@@ -118,15 +118,16 @@ class Appeal:
 class OwnRejection:
     """A rejection of an operator's hospital: its appeal's state, "" without one, and the problem.
 
-    `can_ask` tells whether the hospital may appeal now; `appeal` is the appeal's number, None
-    without one.
+    `refusal` says why the hospital cannot appeal now, "" where it can; `appeal` is the
+    appeal's number, None without one. `running`: further rounds may follow.
     """
 
     round: int
     appeal: int | None
     state: str
     problem: str
-    can_ask: bool
+    refusal: str
+    running: bool
 
 
 class AppealViews:
@@ -172,7 +173,8 @@ class AppealViews:
                     known.id if known else None,
                     known.state if known else "",
                     known.problem if known else "",
-                    not refusal(session, training, round, hospital),
+                    refusal(session, training, round, hospital),
+                    training.state == RUNNING,
                 )
         return found
 
