@@ -17,7 +17,7 @@ from app.services.federation import Federation
 from app.services.jobs import Jobs
 from app.services.requests import TrainingRequest
 from app.services.results import training_document
-from app.services.simulation import Simulation, simulation_of
+from app.services.simulation import Simulation, majority_warning, simulation_of
 from app.services.trainings import Trainings
 from app.services.versions import Versions
 from config import Settings
@@ -78,6 +78,8 @@ def _announced(plan: Plan, simulation: Simulation | None) -> Iterator[str]:
     if simulation:
         for attack, attackers in simulation.described:
             yield f"Simulated attack by {', '.join(attackers)}. {attack.effect}"
+        if warning := majority_warning(len(simulation.attackers), len(plan.hospitals)):
+            yield f"Warning: {warning}"
         yield "The model is for teaching: doctors keep the one that they have."
 
 

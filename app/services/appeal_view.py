@@ -16,7 +16,15 @@ from sqlalchemy.orm import Session, selectinload
 from app.database import Database
 from app.models import AppealRow, AttemptRow, OpinionRow, SubmissionRow, TrainingRow, UserRow
 from app.services.appeal_check import opened_hash
-from app.services.appeals import OPEN, WAITING, find_appeal, refusal, standing_opinions
+from app.services.appeals import (
+    DISMISSED,
+    OPEN,
+    UPHELD,
+    WAITING,
+    find_appeal,
+    refusal,
+    standing_opinions,
+)
 from app.services.round_names import round_title
 from app.services.trainings import RUNNING
 from app.services.verdicts import Measure, findings
@@ -93,6 +101,13 @@ class Appeal:
         """Whether something of it is being written on the ledger."""
         return self.state == WAITING or any(one.state == WAITING for one in self.opinions)
 
+    @property
+    def deciding(self) -> Opinion | None:
+        """The opinion that settled it: the last one that says what was decided."""
+        upheld = {UPHELD: True, DISMISSED: False}.get(self.state)
+        agreeing = [one for one in self.opinions if one.standing and one.upheld == upheld]
+        return max(agreeing, key=lambda one: one.at, default=None)
+
     def said_by(self, person: int) -> Opinion | None:
         """What a person said last, if that stands."""
         own = (one for one in self.opinions if one.person == person and one.standing)
@@ -103,13 +118,16 @@ class Appeal:
 class OwnRejection:
     """A rejection of an operator's hospital: its appeal's state, "" without one, and the problem.
 
-    `can_ask` tells whether the hospital may appeal now.
+    `refusal` says why the hospital cannot appeal now, "" where it can; `appeal` is the
+    appeal's number, None without one. `running`: further rounds may follow.
     """
 
     round: int
+    appeal: int | None
     state: str
     problem: str
-    can_ask: bool
+    refusal: str
+    running: bool
 
 
 class AppealViews:
@@ -152,9 +170,11 @@ class AppealViews:
                 known = find_appeal(session, training.id, round, hospital)
                 found[training.id, round_title(round)] = OwnRejection(
                     round,
+                    known.id if known else None,
                     known.state if known else "",
                     known.problem if known else "",
-                    not refusal(session, training, round, hospital),
+                    refusal(session, training, round, hospital),
+                    training.state == RUNNING,
                 )
         return found
 

@@ -37,6 +37,12 @@ OLDER = (
     "A new installation has them."
 )
 
+ASKED = "You asked for this already."
+UPHELD_BEFORE = (
+    "An appeal of your hospital in this training was upheld already: it counts for all its later "
+    "rounds, and another one would change nothing."
+)
+
 # How an appeal stands, where a word must do; "" elsewhere says that nobody appealed.
 IN_A_WORD = {
     WAITING: "asked",
@@ -54,6 +60,13 @@ EFFECT = (
 )
 
 
+# What it means where no round can follow it.
+NO_EFFECT = (
+    "This training has ended: an upheld appeal goes on the record and changes no model. This round "
+    "stays as it is, too."
+)
+
+
 class Appeals:
     """The appeals of one database; every change is one transaction with its audit entry."""
 
@@ -64,7 +77,8 @@ class Appeals:
     def ask(self, person: UserRow, training: str, round: int, reason: str) -> AppealRow:
         """Ask for a second look at what the operator's hospital submitted in a round.
 
-        Raises RequestError where the hospital was not rejected in it, or has asked before.
+        Raises RequestError where the hospital was not rejected in it, has asked before, or has an
+        upheld appeal in the training, which counts for all later rounds.
         """
         reason = _checked(reason)
         with self._database.transaction() as session:
@@ -138,8 +152,16 @@ def refusal(session: Session, row: TrainingRow | None, round: int, hospital: str
         return OLDER
     known = find_appeal(session, row.id, round, hospital)
     if known is not None and known.state != REFUSED:
-        return "Your hospital has asked for a second look at this round before."
+        return ASKED
+    if find_upheld(session, row.id, hospital):
+        return UPHELD_BEFORE
     return ""
+
+
+def find_upheld(session: Session, training: str, hospital: str) -> AppealRow | None:
+    """The first upheld appeal of a hospital in a training, or None."""
+    query = select(AppealRow).filter_by(training_id=training, hospital=hospital, state=UPHELD)
+    return session.scalars(query.order_by(AppealRow.decided_block).limit(1)).first()
 
 
 def find_rejected(

@@ -21,6 +21,7 @@ from app.models import AttemptRow, StepRow, TrainingRow
 from app.services.request_parts import chosen_of, partition_of, sampled_of
 from app.services.requests import TrainingRequest
 from app.services.round_names import is_update
+from app.services.simulation import attackers_asked, majority_warning
 from app.services.training_outcome import FINISHED
 from app.stores.rounds import FINALISED
 from contracts.records import Policy
@@ -67,7 +68,7 @@ class Shape:
 class Cost:
     """What a training will cost at most; `yardstick` is the measured training, or None.
 
-    Without a yardstick `seconds` and `bytes` are None.
+    Without a yardstick `seconds` and `bytes` are None. `warning` says what too many attackers mean.
     """
 
     transactions: int
@@ -75,6 +76,7 @@ class Cost:
     seconds: float | None = None
     bytes: float | None = None
     yardstick: str | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,10 @@ def estimate(database: Database, request: TrainingRequest, nodes: int) -> Cost:
     A stopping rule may end it before that.
     """
     shape = _shape_of_request(request, nodes)
+    warning = majority_warning(attackers_asked(request), shape.members)
     known = _find_yardstick(database, request.task)
     if known is None:
-        return Cost(shape.transactions, shape.rounds)
+        return Cost(shape.transactions, shape.rounds, warning=warning)
     seconds, sent = _scaled(known, shape)
     whole = sum(seconds.values())
     # Statistics and donated rows go through the steps of a round, too, with little to compute.
@@ -149,6 +152,7 @@ def estimate(database: Database, request: TrainingRequest, nodes: int) -> Cost:
         seconds=shape.rounds * whole + before + clear,
         bytes=shape.rounds * sum(sent.values()),
         yardstick=known.training,
+        warning=warning,
     )
 
 

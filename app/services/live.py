@@ -28,7 +28,7 @@ from app.services.round_view import (
     round_view,
     tally_by_hospital,
 )
-from app.services.simulation import Simulation
+from app.services.simulation import Simulation, majority_warning
 from app.services.unopened import AWAITING, UNOPENED, awaited, told
 from app.services.verdicts import Measure
 from app.stores.rounds import FINALISED, OPEN
@@ -72,9 +72,10 @@ def training_view(
         Whether updates are tested before they count; then how many nodes could sign a set, and of
         how many rows of a class on a class counts; else None.
     simulation
-        Who attacks, which only a simulation knows (title; attacks, pairs of a `fl.attacks.Attack`
-        and its attackers; attackers; kinds, the title of each attacker's attack; verdicts, each
-        hospital's by kind), or None. `fedavg_accuracy` and `oracle_accuracy`
+        Who attacks, which only a simulation knows (title; warning, "" or what too many attackers
+        mean; attacks, pairs of a `fl.attacks.Attack` and its attackers; attackers;
+        kinds, the title of each attacker's attack; verdicts, each hospital's by kind), or None.
+        `fedavg_accuracy` and `oracle_accuracy`
         compare with plain FedAvg: everybody counts, or the attackers are left out.
     heartbeat_seconds
         How long ago the worker gave a sign of life; None where no job runs.
@@ -214,7 +215,7 @@ def _training(
         "nodes": measure.nodes if measure else None,
         "fewest_rows": measure.rule.fewest_rows if measure else None,
         "flagged": _flagged(rounds),
-        **_simulation(row, rounds),
+        **_simulation(row, rounds, plan),
     }
 
 
@@ -246,13 +247,14 @@ def _flagged(rounds: Sequence[View]) -> dict[str, list[int]]:
     return {d: [one["round"] for one in rounds if d in one["flagged"]] for d in donors}
 
 
-def _simulation(row: TrainingRow, rounds: Sequence[View]) -> View:
+def _simulation(row: TrainingRow, rounds: Sequence[View], plan: Plan | None) -> View:
     known = Simulation.from_row(row.simulation)
     simulation = known and {
         "title": known.title,
         "attacks": known.described,
         "kinds": {name: get_attack(known.kind_of(name) or "").title for name in known.attackers},
         "attackers": known.attackers,
+        "warning": majority_warning(len(known.attackers), len(plan.hospitals)) if plan else "",
         "verdicts": tally_by_hospital(rounds),
     }
     return {

@@ -75,6 +75,35 @@ class Simulation:
         return cls(stored["attack"], tuple(stored["attackers"]), kinds)
 
 
+def attackers_asked(request: TrainingRequest) -> int:
+    """How many hospitals a request has attack."""
+    if request.attacks is not None:
+        return sum(number for _, number in request.attacks)
+    if request.attack is None:
+        return 0
+    asked = request.attackers
+    return len(asked) if isinstance(asked, tuple) else asked or 1
+
+
+def majority_warning(attackers: int, hospitals: int) -> str:
+    """What so many attackers among a training's hospitals mean; "" where honest ones prevail."""
+    honest = hospitals - attackers
+    if not attackers:
+        return ""
+    if attackers >= honest:
+        return (
+            f"No honest majority: {attackers} of {hospitals} hospitals attack. The review compares "
+            "hospitals with each other, so here it can keep poison in and honest updates out."
+        )
+    if honest < FEWEST_HONEST:
+        return (
+            f"Only {honest} of {hospitals} hospitals are honest: where the review keeps all "
+            f"attackers out, fewer than the {FEWEST_HONEST} updates are left that a sum needs, and "
+            "the model stays as it was."
+        )
+    return ""
+
+
 def simulation_of(request: TrainingRequest, hospitals: Sequence[str]) -> Simulation | None:
     """Who attacks, of the training's `hospitals`; None where no attack was asked for.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, redirect, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import SetupError
@@ -94,8 +95,33 @@ def _guard() -> BaseResponse | None:
 
 
 def _to_sign_in() -> BaseResponse:
-    """The way to the sign-in page and back; a page's own request learns it from a header."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    if request.headers.get("HX-Request"):
-        return Response(status=401, headers={"HX-Redirect": url_for("auth.sign_in")})
-    return redirect(url_for("auth.sign_in", next=wanted), 303)
+    """The way to the sign-in page and back; a page's own request learns it from a header.
+
+    `ended` has the page say why: who sends a form or a page's own request was signed in before, and
+    so was whose cookie holds a token.
+    """
+    part = request.headers.get("HX-Request")
+    if part:
+        wanted = _own_path(request.headers.get("HX-Current-URL"))
+    elif request.method in ("GET", "HEAD") or _answers_get():
+        wanted = request.full_path.rstrip("?")
+    else:
+        wanted = _own_path(request.referrer)
+    sent = request.method not in ("GET", "HEAD") or part or "_user_id" in session
+    target = url_for("auth.sign_in", next=wanted, ended="yes" if sent else None)
+    if part:
+        return Response(status=401, headers={"HX-Redirect": target})
+    return redirect(target, 303)
+
+
+def _answers_get() -> bool:
+    rule = request.url_rule
+    return rule is not None and "GET" in (rule.methods or ())
+
+
+def _own_path(address: str | None) -> str | None:
+    """The path of a page of this server, or None for any other address."""
+    parts = urlsplit(address or "")
+    if parts.netloc != request.host or not parts.path:
+        return None
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

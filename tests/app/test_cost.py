@@ -43,6 +43,41 @@ def test_the_same_again_costs_what_it_cost(database: Database, measured: str) ->
 
 
 @pytest.mark.parametrize(
+    ("asked", "warning"),
+    [
+        (TrainingRequest(rounds=1), ""),
+        (TrainingRequest(rounds=1, attack="label-flip"), ""),
+        (TrainingRequest(rounds=1, attack="label-flip", attackers=2), "No honest majority: 2 of 4"),
+        (TrainingRequest(rounds=1, attack="label-flip", attackers=4), "No honest majority: 4 of 4"),
+        (
+            TrainingRequest(
+                rounds=1,
+                attack="label-flip",
+                hospitals=("Cleveland", "Hungary", "VA Long Beach"),
+                attackers=("Hungary",),
+            ),
+            "Only 2 of 3 hospitals are honest",
+        ),
+        (
+            TrainingRequest(
+                task="diabetes",
+                hospitals=7,
+                rounds=1,
+                attacks=(("sign-flip", 2), ("label-flip", 2)),
+            ),
+            "No honest majority: 4 of 7",
+        ),
+    ],
+)
+def test_too_many_attackers_are_warned_of(
+    database: Database, asked: TrainingRequest, warning: str
+) -> None:
+    told = estimate(database, asked, NODES).warning
+    assert told.startswith(warning)
+    assert bool(told) == bool(warning)
+
+
+@pytest.mark.parametrize(
     ("asked", "grows"),
     [
         (TrainingRequest(rounds=4), ("seconds", "bytes", "transactions")),

@@ -92,6 +92,7 @@ NO_PAGES = {
     "appeals.one",
     "appeals.now",
     "operator.appeals.ask",
+    "operator.appeals.one",
     # In `test_models`: it needs a second training.
     "versions.promote",
     "versions.now",

@@ -225,4 +225,39 @@ def test_signing_in_leads_nowhere_else(site: Site, target: str) -> None:
 def test_a_part_of_a_page_sends_the_whole_browser_to_sign_in(site: Site) -> None:
     answer = site.browser().get("/admin/trainings", headers={"HX-Request": "true"})
     assert answer.status_code == 401
-    assert answer.headers["HX-Redirect"] == "/sign-in"
+    assert answer.headers["HX-Redirect"] == "/sign-in?ended=yes"
+    current = {"HX-Request": "true", "HX-Current-URL": "http://localhost/admin/trainings/ab?x=1"}
+    answer = site.browser().get("/admin/trainings", headers=current)
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=/admin/trainings/ab?x%3D1&ended=yes"
+
+
+@pytest.mark.parametrize(
+    ("path", "referrer", "location"),
+    [
+        ("/admin/trainings/new/heart", None, "/sign-in?next=/admin/trainings/new/heart&ended=yes"),
+        (
+            "/appeals/1/decision",
+            "http://localhost/appeals/1",
+            "/sign-in?next=/appeals/1&ended=yes",
+        ),
+        ("/appeals/1/decision", "http://evil.example/appeals/1", "/sign-in?ended=yes"),
+        ("/appeals/1/decision", None, "/sign-in?ended=yes"),
+    ],
+)
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
+    site: Site, path: str, referrer: str | None, location: str
+) -> None:
+    headers = {"Referer": referrer} if referrer else {}
+    browser = site.browser()
+    answer = browser.client.post(path, headers=headers)
+    assert (answer.status_code, answer.location) == (303, location)
+    assert "Your session ended. Sign in to go on." in browser.get(location).text
+
+
+def test_a_page_asked_for_after_the_session_ended_says_so(site: Site) -> None:
+    browser, copy = site.browser(ADMINISTRATOR), site.browser()
+    copy.keep(browser.cookie())
+    browser.send("/sign-out")
+    assert copy.get("/audit").location == "/sign-in?next=/audit&ended=yes"
+    assert site.browser().get("/audit").location == "/sign-in?next=/audit"
+    assert "Your session ended" not in site.browser().get("/sign-in?next=/audit").text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from app.models import AppealRow, DeploymentRow, OpinionRow, UserRow
-from app.services.appeals import DISMISSED, DONE, EFFECT, OPEN, REFUSED, UPHELD
+from app.models import AppealRow, DeploymentRow, OpinionRow, TrainingRow, UserRow
+from app.services.appeals import DISMISSED, DONE, EFFECT, NO_EFFECT, OPEN, REFUSED, UPHELD
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
+from app.services.trainings import RUNNING
 from tests.app import reviewed
 from tests.app.reviewed import Recorded
 from tests.app.web.conftest import PASSWORD, Site
@@ -70,16 +71,61 @@ def test_a_rejected_hospital_asks_once_and_sees_that_it_waits(
     assert link in operator.get("/operator/").text
     form = operator.get(f"/operator/appeals/{training.identifier}/1")
     assert "(0.45, rounded down)" in form.text
-    assert EFFECT in form.text
+    assert NO_EFFECT in form.text
+    assert "This training has ended." in operator.get("/operator/").text
     row = asked(site, training)
     assert (row.hospital, row.reason, row.state) == ("Hungary", WHY, "waiting")
     page = operator.get("/operator/").text
     assert link not in page
     assert "Appeal is being written" in page
     assert f'href="/operator/appeals/{training.identifier}/2"' in page
-    assert operator.get(f"/operator/appeals/{training.identifier}/1").status_code == 404
+    for fields in (None, {"reason": WHY}):
+        path = f"/operator/appeals/{training.identifier}/1"
+        again = operator.send(path, fields) if fields else operator.get(path)
+        assert (again.status_code, again.location) == (303, "/operator/#submissions")
+        assert "You asked for this already." in operator.get("/operator/").text
     log = [one.action for one in site.services.audit.entries().entries]
     assert log[0] == "appeal.asked"
+
+
+@pytest.mark.parametrize(
+    ("state", "upheld", "words"),
+    [(UPHELD, True, "rejects it no more"), (DISMISSED, False, "Nothing changes")],
+)
+def test_an_operator_reads_what_was_decided_of_the_own_appeal_only(
+    site: Site, training: Recorded, state: str, upheld: bool, words: str
+) -> None:
+    number, operator = opened(site, training), site.browser(OPERATOR)
+    eve = second_administrator(site)
+    link = f'href="/operator/appeals/{number}"'
+    assert link in operator.get("/operator/").text
+    before = operator.get(f"/operator/appeals/{number}").text
+    assert WHY in before
+    assert "Nobody has said anything yet" in before
+    assert words not in before
+    with site.services.database.transaction() as session:
+        for person, mark in ((site.rows[ADMINISTRATOR], "1"), (eve, "2")):
+            session.add(
+                OpinionRow(
+                    appeal_id=number,
+                    upheld=upheld,
+                    reason=f"Said by {person.name}",
+                    salt="",
+                    reason_sha256="f" * 64,
+                    decided_by=person.id,
+                    transaction="0x" + mark * 64,
+                )
+            )
+        session.get_one(AppealRow, number).decided_block = 4321
+    write(site, state)
+    page = operator.get(f"/operator/appeals/{number}").text
+    for shown in (words, "4321", "0x" + "2" * 64, "0x" + "e" * 64, f"Said by {eve.name}"):
+        assert shown in page
+    assert SALT not in page
+    assert "/ledger/" not in page
+    assert assign(site, "Cleveland").status_code == 303
+    assert operator.get(f"/operator/appeals/{number}").status_code == 404
+    assert operator.get("/operator/appeals/4711").status_code == 404
 
 
 def test_it_may_ask_again_where_the_ledger_has_no_appeal(site: Site, training: Recorded) -> None:
@@ -101,6 +147,30 @@ def test_who_was_not_rejected_has_nothing_to_ask(
     path = f"/operator/appeals/{training.identifier}/{round}"
     assert operator.get(path).status_code == 404
     assert operator.send(path, {"reason": WHY}).status_code == 404
+
+
+def test_while_a_training_runs_the_form_says_what_an_appeal_changes(
+    site: Site, training: Recorded
+) -> None:
+    with site.services.database.transaction() as session:
+        session.get_one(TrainingRow, training.identifier).state = RUNNING
+    form = site.browser(OPERATOR).get(f"/operator/appeals/{training.identifier}/1").text
+    assert EFFECT in form
+    assert "has ended" not in form
+
+
+def test_after_an_upheld_appeal_no_other_of_that_training_is_offered(
+    site: Site, training: Recorded
+) -> None:
+    opened(site, training)
+    operator = site.browser(OPERATOR)
+    link = f'href="/operator/appeals/{training.identifier}/2"'
+    assert link in operator.get("/operator/").text
+    write(site, UPHELD)
+    assert link not in operator.get("/operator/").text
+    path = f"/operator/appeals/{training.identifier}/2"
+    assert operator.send(path, {"reason": WHY}).status_code == 303
+    assert "would change nothing" in operator.get("/operator/").text
 
 
 def test_with_older_contracts_nobody_can_ask(site: Site, training: Recorded) -> None:

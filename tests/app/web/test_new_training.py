@@ -274,6 +274,16 @@ def test_the_cost_is_told_before_anything_starts(site: Site) -> None:
     assert not site.services.jobs.queue()
 
 
+def test_the_estimate_warns_where_attackers_are_too_many(site: Site) -> None:
+    alice = site.browser("administrator")
+    fields = HEART | {"estimate": "1", "attack": "label-flip", "attackers": "2"}
+    assert "No honest majority: 2 of 3 hospitals attack." in (
+        alice.send("/admin/trainings/new/heart", fields).text
+    )
+    honest = alice.send("/admin/trainings/new/heart", fields | {"attack": ""}).text
+    assert "honest majority" not in honest
+
+
 def test_of_wrong_values_no_cost_is_told(site: Site) -> None:
     alice = site.browser("administrator")
     answer = alice.send("/admin/trainings/new/heart", HEART | {"estimate": "1", "rounds": "0"})

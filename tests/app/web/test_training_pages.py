@@ -149,6 +149,17 @@ def test_the_truth_stands_apart(alice: Browser, attacked: Recorded) -> None:
     assert "Cleveland Honest 2 0 0" in row(truth, "Cleveland")
     assert "everybody counts (computed in the clear) 50.0 %" in text(truth)
     assert "Attacker" not in page.replace(truth, "")
+    assert "honest majority" not in truth
+
+
+def test_a_training_without_an_honest_majority_says_so(alice: Browser, site: Site) -> None:
+    told = {"attack": "free-rider", "attackers": ["Cleveland", "Hungary"]}
+    made = Recorded(site.services.database, reviewed.plan(), told)
+    made.note(1, reviewed.update())
+    truth = text(section(alice.get(f"/admin/trainings/{made.identifier}").text, "truth-title"))
+    assert "No honest majority: 2 of 4 hospitals attack." in truth
+    assert "Free riders" in truth
+    assert "warned of and not rejected" in truth
 
 
 def test_without_an_attack_there_is_no_truth_to_tell(alice: Browser, site: Site) -> None:
