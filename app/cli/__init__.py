@@ -61,6 +61,10 @@ def _run(args: argparse.Namespace) -> int:
         from app.cli import policy
 
         return policy.policy(args)
+    if args.command == "calibration":
+        from app.cli import calibration
+
+        return calibration.calibration(args)
     if args.command == "experiment":
         from app.cli import experiment
 

@@ -121,6 +121,16 @@ examples:
   python3 run.py policy --task heart --fewest-hospitals 4 --faults 1
   python3 run.py policy --task diabetes --forbid"""
 
+_CALIBRATION = """\
+Tell whether the models in use give probabilities that come true as often as they say: the expected
+calibration error and the Brier score of the models' own scores and of the calibrated ones, on test
+rows that the curve was not fitted to (five-fold cross-validation of what hospitals reported)."""
+
+_CALIBRATION_EPILOG = """\
+examples:
+  python3 run.py calibration
+  python3 run.py calibration --training 83d7c138 --json"""
+
 _KEYS = """\
 List the parties with their accounts and the P-256 keys that the ledger has, or give one party
 another key: made here, put on the ledger, in force from that block on. What the old key signed
@@ -244,6 +254,7 @@ def _build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     password.add_argument("name", metavar="NAME", help="name or e-mail address of the person")
     _add_keys(commands)
     _add_policy(commands)
+    _add_calibration(commands)
     _add_experiment(commands)
     test = commands.add_parser("test", help="run the tests", **_form(_TEST, _TEST_EPILOG))
     which = test.add_mutually_exclusive_group()
@@ -314,6 +325,18 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     dossier.add_argument(
         "--training", metavar="ID", help="or how it begins (default: the latest one)"
     )
+
+
+def _add_calibration(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    calibration = commands.add_parser(
+        "calibration",
+        help="tell how far risks are from what came true",
+        **_form(_CALIBRATION, _CALIBRATION_EPILOG),
+    )
+    calibration.add_argument(
+        "--training", metavar="ID", help="of this training, or how it begins (default: in use)"
+    )
+    calibration.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -80,6 +80,14 @@ class _Replay:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Unshared:
+    """A model that was trained in the clear, and the statistics that its inputs are scaled by."""
+
+    parameters: Parameters
+    statistics: Statistics
+
+
 def train_unshared(
     plan: Plan,
     tables: Mapping[str, Table],
@@ -89,16 +97,36 @@ def train_unshared(
 ) -> Confusion:
     """The final model's confusion matrix, int64 (classes, classes), over all hospitals' test rows.
 
+    The arguments are those of `train_model`.
+    """
+    model = train_model(plan, tables, summed, rounds, behaviours)
+    total = np.zeros((plan.spec.classes, plan.spec.classes), dtype=np.int64)
+    for table in tables.values():
+        test = split(table, plan.split).test
+        inputs = encode(plan.data, test.features, model.statistics)
+        total += evaluate(plan.spec, model.parameters, inputs, test.labels)
+    return total
+
+
+def train_model(
+    plan: Plan,
+    tables: Mapping[str, Table],
+    summed: Collection[str],
+    rounds: Sequence[PastRound],
+    behaviours: Mapping[str, Behaviour] | None = None,
+) -> Unshared:
+    """The model after all rounds.
+
     `summed` are the hospitals in the statistics, `rounds` how round 1, 2, ... went, `behaviours`
     what the attackers do.
     """
     task = plan.data
-    parts = {name: split(table, plan.split) for name, table in tables.items()}
-    sums = [local_sums(task, parts[name].train.features) for name in summed]
+    trained_on = {name: split(table, plan.split).train for name, table in tables.items()}
+    sums = [local_sums(task, trained_on[name].features) for name in summed]
     statistics = Statistics.from_sums(task, np.sum(sums, axis=0))
     rows = {
-        name: (encode(task, part.train.features, statistics), part.train.labels)
-        for name, part in parts.items()
+        name: (encode(task, train.features, statistics), train.labels)
+        for name, train in trained_on.items()
     }
     replay = _Replay(plan, rows, behaviours or {})
     parameters = initial_parameters(plan.spec, plan.seed)
@@ -108,14 +136,4 @@ def train_unshared(
         bound = past.norm_bound / SCALE if past.norm_bound else plan.local.norm_bound
         deltas = [replay.sent(name, number, parameters, bound) for name in past.weights]
         parameters = plain_fedavg_round(plan.spec, parameters, deltas, list(past.weights.values()))
-    return _test(plan, parameters, {name: part.test for name, part in parts.items()}, statistics)
-
-
-def _test(
-    plan: Plan, parameters: Parameters, tests: Mapping[str, Table], statistics: Statistics
-) -> Confusion:
-    total = np.zeros((plan.spec.classes, plan.spec.classes), dtype=np.int64)
-    for test in tests.values():
-        inputs = encode(plan.data, test.features, statistics)
-        total += evaluate(plan.spec, parameters, inputs, test.labels)
-    return total
+    return Unshared(parameters, statistics)
