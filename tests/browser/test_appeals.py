@@ -168,7 +168,16 @@ def test_a_rejected_hospital_appeals_and_two_administrators_uphold(
     expect(log.get_by_text("appeal.upheld", exact=True).first).to_be_visible()
 
     oskar.open("/operator/")
-    expect(row_of(oskar, training)).to_contain_text("Appeal upheld")
+    row = row_of(oskar, training)
+    expect(row).to_contain_text("Appeal upheld")
+    require_good(oskar, "operator")
+    oskar.tab_to(row.get_by_role("link", name="what was said of"))
+    oskar.page.keyboard.press("Enter")
+    expect(oskar.page.get_by_role("heading", level=1)).to_have_text("Second look at round 1")
+    said = oskar.page.get_by_role("region", name="What administrators said")
+    expect(said.get_by_role("listitem")).to_contain_text(
+        ["So they are", "Compared with the registry"]
+    )
     require_good(oskar, "operator")
     ada.open(f"{poisoned}/rounds/1")
     expect(ada.page.get_by_text("Appeal upheld").first).to_be_visible()

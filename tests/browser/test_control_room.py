@@ -265,3 +265,24 @@ def test_an_auditor_reads_log_results_models_and_data(
         expect(
             vera.page.get_by_role("link", name=re.compile("Promote|Roll back|Use again"))
         ).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", BOTH, ids=str)
+def test_two_trainings_are_compared_side_by_side(
+    view: View, trained: str, second: str, arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(view, "administrator")
+    ada.open("/trainings")
+    short = [path.rsplit("/", 1)[1][:8] for path in (trained, second)]
+    for one in short:
+        ada.tab_to(ada.page.get_by_label(f"Compare the training {one}"))
+        ada.page.keyboard.press("Space")
+    ada.press("Compare those ticked")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("2 trainings compared")
+    ada.require_good_page()
+    shown = ada.page.get_by_role("group", name="What was asked")
+    for one in short:
+        expect(shown.get_by_role("link", name=one)).to_be_visible()
+    _, path = download(ada, "All tables, XLSX")
+    book = load_workbook(io.BytesIO(path.read_bytes()))
+    assert {"asked", "results", "rounds"} <= set(book.sheetnames)
