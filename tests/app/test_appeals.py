@@ -143,7 +143,7 @@ def test_the_hospital_opens_the_hash_that_the_ledger_has_of_its_update(clinic: C
     assert (appeals.number, len(appeals.steps)) == (0, 1)
     assert clinic.actions()[:2] == ["appeal.filed", "appeal.asked"]
     assert clinic.found() == []
-    with pytest.raises(RequestError, match="before"):
+    with pytest.raises(RequestError, match="You asked for this already"):
         clinic.ask()
 
 
