@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
-from tests.browser.person import VIEWS, Person, View
+from tests.browser.person import LONG, VIEWS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -286,3 +286,28 @@ def test_two_trainings_are_compared_side_by_side(
     _, path = download(ada, "All tables, XLSX")
     book = load_workbook(io.BytesIO(path.read_bytes()))
     assert {"asked", "results", "rounds"} <= set(book.sheetnames)
+
+
+def test_a_training_waits_for_the_one_before_and_is_taken_back(
+    trained: str, arrive: Callable[..., Person]
+) -> None:
+    ada = arrive(BOTH[1], "administrator")
+    places = []
+    for rounds in ("50", "1"):
+        ada.open("/admin/trainings/new/heart")
+        ada.fill("Rounds", rounds)
+        ada.press("Start the training")
+        ada.page.wait_for_url(re.compile(r"/admin/(trainings/[0-9a-f]{64}|jobs/\d+)$"))
+        places.append(ada.page.url)
+    main = ada.page.get_by_role("main")
+    expect(main).to_contain_text("Queued")
+    expect(main).to_contain_text("Waiting for one other training.")
+    ada.require_good_page()
+    ada.press("Stop")
+    ada.press("Stop the training")
+    expect(main).to_contain_text("Stopped")
+    ada.require_good_page()
+    ada.page.goto(places[0])
+    ada.press("Stop")
+    ada.press("Stop the training")
+    ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
