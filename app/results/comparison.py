@@ -31,7 +31,8 @@ def page() -> Response | str:
         flash(str(error), "warning")
         mine = login.person().role == ADMINISTRATOR
         back = "admin.trainings.listed" if mine else "results.listed"
-        return redirect(url_for(back), HTTPStatus.SEE_OTHER)
+        ticked = request.args.getlist("with")
+        return redirect(url_for(back, **{"with": ticked}), HTTPStatus.SEE_OTHER)
     return render_template("results/compare.html", found=found, kinds=result_kinds())
 
 

@@ -197,7 +197,7 @@ def _ranges(panel: Axes, chart: Chart) -> None:
 def _labelled(panel: Axes, chart: Chart) -> None:
     places = np.arange(len(chart.labels))
     step = max(1, len(places) // 25)
-    crowded = max(map(len, chart.labels)) * len(places) > 90 and chart.across != "round"
+    crowded = max(map(len, chart.labels)) * len(places) > 60 and chart.across != "round"
     panel.set_xticks(
         places[::step],
         chart.labels[::step],

@@ -91,6 +91,11 @@ class TaskVersions:
     versions: list[Version]
     older: bool
 
+    def same_as(self, version: Version) -> int | None:
+        """The number of the first version with the very model of this one, or None."""
+        first = min(o.number for o in self.versions if o.model_sha256 == version.model_sha256)
+        return first if first != version.number else None
+
     @property
     def title(self) -> str:
         """What they predict."""

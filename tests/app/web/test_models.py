@@ -118,6 +118,16 @@ def test_the_versions_are_listed_with_the_one_in_use(clinic: Clinic) -> None:
     assert not Parts(page).inline
 
 
+def test_a_version_with_the_model_of_another_says_so(clinic: Clinic) -> None:
+    assert "The same model as" not in clinic.alice.get("/models/").text
+    with clinic.services.database.transaction() as session:
+        session.get_one(TrainingRow, OTHER).model_sha256 = clinic.model
+    page = clinic.alice.get("/models/").text
+    newer, older = page[page.index("Version 2 ") :].split("Version 1 ")
+    assert "The same model as version 1" in newer
+    assert "The same model as" not in older
+
+
 def test_what_was_decided_is_found_on_the_ledger(clinic: Clinic) -> None:
     with clinic.services.database.transaction() as session:
         row = session.scalars(select(PromotionRow)).one()

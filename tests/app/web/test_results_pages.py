@@ -317,7 +317,12 @@ def test_what_cannot_be_compared_leads_back(
 ) -> None:
     query = "&".join(f"with={one.replace('self', attacked.identifier)}" for one in ids)
     answer = alice.get(f"/trainings/compare?{query}")
-    assert (answer.status_code, answer.location) == (303, "/admin/trainings")
+    assert answer.status_code == 303
+    assert answer.location.partition("?")[0] == "/admin/trainings"
+    # What was ticked stays ticked.
+    page = alice.get(answer.location).text
+    box = rf'value="{attacked.identifier}"( checked)? aria-label'
+    assert re.search(box, page)[1] == (" checked" if "self" in ids else None)
     assert alice.get(f"/trainings/compare/tables/all.json?{query}").status_code == 404
 
 
