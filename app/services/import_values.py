@@ -9,7 +9,7 @@ from app.services.import_choices import ChoicesRefused, Fields, Purpose, sentenc
 from app.services.import_rows import taken_rows
 from fl.datasets import Category, Task, described, get_task
 from fl.datasets.description import CLASSES, Description, describe
-from fl.datasets.guess import MOST_WORDS, category_of, is_positive, words_of
+from fl.datasets.guess import MOST_WORDS, category_of, is_bare_answer, is_positive, words_of
 from fl.datasets.raw_csv import RawCsv
 from fl.datasets.recipe import Recipe, Take, convert
 from fl.errors import DescriptionError
@@ -34,9 +34,12 @@ def first_values(raw: RawCsv, purpose: Purpose, takes: Sequence[Take]) -> Fields
         # Which of two says that the disease is there, the names of the classes will show.
         guessed = {text: str(at) for at, text in enumerate(texts)}
     fields = {f"class|{text}": label for text, label in guessed.items()}
-    for label, usual in enumerate(("no", "yes")):
+    disease = _within_sentence(purpose.title)
+    for label, usual in enumerate((f"no {disease}", disease)):
         meant = [text for text in texts if guessed[text] == str(label)]
-        worded = len(meant) == 1 and not meant[0].replace(".", "").isdigit()
+        worded = len(meant) == 1 and not (
+            meant[0].replace(".", "").isdigit() or is_bare_answer(meant[0])
+        )
         fields[f"name|{label}"] = meant[0] if worded else usual
     for take in takes:
         for text in category_words(raw, purpose, take):
@@ -117,6 +120,11 @@ def _class_of(text: str, classes: Sequence[str]) -> str:
             return str(label)
     positive = is_positive(text)
     return "" if positive is None else str(int(positive))
+
+
+def _within_sentence(title: str) -> str:
+    """A title as it stands in a sentence: "Kidney disease" small, "COPD" as it is."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _with_words(raw: RawCsv, purpose: Purpose, take: Take, fields: Fields) -> Take:

@@ -118,6 +118,11 @@ def category_of(text: str, categories: Sequence[Category]) -> str:
     return begins[0] if len(begins) == 1 else ""
 
 
+def is_bare_answer(text: str) -> bool:
+    """Whether a text of a class column only answers a question, and names nothing."""
+    return text.casefold() in _YES | _NO
+
+
 def is_positive(text: str) -> bool | None:
     """Whether a text of a class column says that the disease is there; None where it is unclear."""
     said = text.casefold()

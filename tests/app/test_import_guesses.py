@@ -12,10 +12,10 @@ from fl.datasets.raw_csv import RawCsv, read_raw
 from tests.fl.test_guess import file_of
 
 
-def proposed(words: list[str], task: str) -> dict[str, str]:
+def proposed(words: list[str], task: str, title: str = "Kidney trouble") -> dict[str, str]:
     """What each word of the class column is proposed to mean."""
     raw = file_of(status=words, x=[str(number) for number in range(len(words))])
-    choices = {"task": task, "title": "Kidney trouble", "class_source": "status"}
+    choices = {"task": task, "title": title, "class_source": "status"}
     purpose = read_purpose(raw, choices | {"hospital": "North", "decimal": "."}, ())
     return dict(first_values(raw, purpose, ()))
 
@@ -41,9 +41,17 @@ def test_two_words_of_a_new_task_become_its_classes_names() -> None:
     assert [found["class|stroke"], found["class|control"]] == ["0", "1"]
 
 
-def test_digits_are_no_names_of_classes() -> None:
-    found = proposed(["0", "1"] * 3, NEW)
-    assert [found["name|0"], found["name|1"]] == ["no", "yes"]
+@pytest.mark.parametrize("words", [["0", "1"], ["No", "Yes"], ["neg", "pos"], ["0.0", "1.0"]])
+def test_where_the_file_only_answers_the_title_names_the_classes(words: list[str]) -> None:
+    """A doctor reads of a risk of kidney trouble, not of a risk of yes."""
+    found = proposed(words * 3, NEW)
+    assert [found["name|0"], found["name|1"]] == ["no kidney trouble", "kidney trouble"]
+    assert [found[f"class|{word}"] for word in words] == ["0", "1"]
+
+
+def test_a_title_of_capitals_keeps_them_in_the_classes_names() -> None:
+    found = proposed(["0", "1"] * 3, NEW, title="COPD")
+    assert [found["name|0"], found["name|1"]] == ["no COPD", "COPD"]
 
 
 def heart_file(heading: str) -> RawCsv:
