@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -31,8 +32,8 @@ def page() -> Response | str:
         flash(str(error), "warning")
         mine = login.person().role == ADMINISTRATOR
         back = "admin.trainings.listed" if mine else "results.listed"
-        ticked = request.args.getlist("with")
-        return redirect(url_for(back, **{"with": ticked}), HTTPStatus.SEE_OTHER)
+        ticked = urlencode({"with": request.args.getlist("with")}, doseq=True)
+        return redirect(f"{url_for(back)}?{ticked}", HTTPStatus.SEE_OTHER)
     return render_template("results/compare.html", found=found, kinds=result_kinds())
 
 
