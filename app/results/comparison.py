@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlencode
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
