@@ -16,13 +16,14 @@ from app.services.tables import Table
 def result_charts(document: Document, tables: dict[str, Table]) -> dict[str, Chart]:
     """The charts of a training's results by name; one without anything to draw is left out.
 
-    accuracy, rounds, loss, statistic, ratio, verdicts; in a simulation also detection.
+    accuracy, rounds, loss, reliability, statistic, ratio, verdicts; in a simulation also detection.
     """
     rounds = document["rounds"]
     charts = [
         _accuracy(document, tables["accuracy"]),
         accuracy_by_round(rounds),
         loss_by_round(rounds),
+        _reliability(document, tables["reliability"]),
         statistic_by_round(rounds),
         _ratio(document),
         verdicts_by_round(tables["verdicts"].records()),
@@ -59,6 +60,29 @@ def _accuracy(document: Document, table: Table) -> Chart | None:
         ),
         "%",
         "hospital",
+        table.name,
+    )
+
+
+def _reliability(document: Document, table: Table) -> Chart | None:
+    records = table.records()
+    if not records:
+        return None
+    disease = document["results"]["classes"][-1]
+    return Chart(
+        "reliability",
+        "bars",
+        "Scores and what came true",
+        f"The mean score of the model and the share of rows with {disease}, in percent, of "
+        f"{sum(one['rows'] for one in records)} test rows by tenths of the score. Where both bars "
+        "are alike, a score is a probability.",
+        tuple(one["score"] for one in records),
+        (
+            Series("Score", in_percent([one["said"] for one in records]), AMBER),
+            Series("Came true", in_percent([one["came_true"] for one in records]), BLUE),
+        ),
+        "%",
+        "score",
         table.name,
     )
 

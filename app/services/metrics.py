@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from app.models import EvaluationRow
+from fl.calibration import GROUPS, groups
 from fl.errors import TrainingError
-from fl.evaluation import area_under_curve, log_loss
+from fl.evaluation import BINS, area_under_curve, log_loss
 from fl.training import accuracy, balanced_accuracy
 
 Figures = dict[str, Any]
@@ -61,6 +62,31 @@ def round_figures(rows: Sequence[EvaluationRow]) -> Figures:
         "loss": pooled["test"].get("loss"),
         "test_rows": pooled["test"].get("rows"),
     }
+
+
+def reliability(rows: Sequence[EvaluationRow]) -> list[Figures] | None:
+    """How often the scores of the hospitals' test rows came true, by tenths of the score.
+
+    Keys: low and high, the bounds; rows; said, the mean score; came_true, the share of rows of the
+    second class. Tenths without rows are left out; None without scores in `fl.evaluation`'s bins.
+    """
+    counts = [np.array(one.score_counts or (), dtype=np.float64) for one in rows]
+    if not counts or any(one.shape != (2, BINS) for one in counts):
+        return None
+    found = []
+    for group in groups(np.sum(counts, axis=0)):
+        said = group.expected / group.rows
+        low = int(said * GROUPS) / GROUPS
+        found.append(
+            {
+                "low": low,
+                "high": low + 1 / GROUPS,
+                "rows": int(group.rows),
+                "said": said,
+                "came_true": group.positive / group.rows,
+            }
+        )
+    return found
 
 
 def _tested(confusion: Any, scores: Any) -> Figures | None:

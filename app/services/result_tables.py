@@ -21,13 +21,14 @@ VERDICTS = ("accepted", "rejected", "refused")
 def result_tables(document: Document) -> dict[str, Table]:
     """Every table of a training's results by its name.
 
-    accuracy, confusion, rounds, submissions and verdicts; in a simulation also truth, detection and
-    attacks.
+    accuracy, confusion, reliability, rounds, submissions and verdicts; in a simulation also truth,
+    detection and attacks.
     A table without rows is of a training that has none yet.
     """
     tables = [
         _accuracy(document),
         _confusion(document),
+        _reliability(document),
         _rounds(document),
         submissions(document),
         _verdicts(document),
@@ -101,6 +102,31 @@ def _confusion_rows(results: Document) -> Iterator[tuple[Any, ...]]:
             for truth, counts in enumerate((one[part] or {}).get("confusion", ())):
                 for prediction, count in enumerate(counts):
                     yield one["name"], part, classes[truth], classes[prediction], count
+
+
+def _reliability(document: Document) -> Table:
+    results = document["results"] or {}
+    disease = results["classes"][-1] if results else ""
+    return Table(
+        "reliability",
+        "Scores and what came true",
+        "All hospitals’ test rows by tenths of the model’s own score, counted in 50 bins, each "
+        "taken at its middle. Doctors do not read these scores: the risk that they read is fitted "
+        "to what came true.",
+        (
+            Column("score", "Score"),
+            Column("rows", "Test rows", "number"),
+            Column("said", "Mean score", "share"),
+            Column("came_true", "Came true", "share", f"The share of rows with {disease}"),
+        ),
+        tuple(
+            (
+                f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %",
+                *(one[key] for key in ("rows", "said", "came_true")),
+            )
+            for one in results.get("reliability") or ()
+        ),
+    )
 
 
 def _rounds(document: Document) -> Table:

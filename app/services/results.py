@@ -11,7 +11,7 @@ from app.models import AttemptRow, TrainingRow
 from app.services.appeals import appeals_in_a_word
 from app.services.detection import detection
 from app.services.live import whole_training
-from app.services.metrics import hospital_figures, pooled_figures, round_figures
+from app.services.metrics import hospital_figures, pooled_figures, reliability, round_figures
 from app.services.round_names import STATISTICS, in_order, is_update
 from app.services.round_view import View, failed_attempt, find_plan, poisoning, round_view
 from app.services.simulation import Simulation
@@ -97,6 +97,7 @@ def _results(attempts: Sequence[AttemptRow], task: str) -> dict[str, Any] | None
         "classes": list(get_task(task).classes),
         "hospitals": [hospital_figures(one) for one in last.evaluations],
         "pooled": pooled_figures(last.evaluations),
+        "reliability": reliability(last.evaluations),
     }
 
 

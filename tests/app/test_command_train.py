@@ -88,6 +88,9 @@ DOCUMENT = {
         "classes": [str],
         "hospitals": [{"name": str, **PARTS}],
         "pooled": PARTS,
+        "reliability": [
+            {"low": float, "high": float, "rows": int, "said": float, "came_true": float}
+        ],
     },
     "statistics": {"round": int, "statistics_sha256": SHA256, **COSTS},
     "donation": {

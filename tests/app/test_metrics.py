@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import log
 
+import numpy as np
 import pytest
 
 from app.models import EvaluationRow
 from app.services.detection import detection
-from app.services.metrics import hospital_figures, pooled_figures, round_figures
+from app.services.metrics import hospital_figures, pooled_figures, reliability, round_figures
+from fl.evaluation import BINS
 
 # Accuracies 3/5 and 9/10; recalls 2/2 and 1/3, 8/8 and 1/2.
 NORTH = EvaluationRow(
@@ -99,3 +101,29 @@ def test_detection_holds_verdicts_against_the_truth() -> None:
 
 def test_without_a_review_there_is_nothing_to_detect() -> None:
     assert detection([view(reviewed=False, A="not verified")], {"A"}) is None
+
+
+def test_scores_that_came_true_are_told_by_tenths() -> None:
+    """Ten rows at 0.11, one of them ill; twenty at 0.61, half of them ill; over two hospitals."""
+    counts = np.zeros((2, BINS), dtype=int)
+    counts[:, 5], counts[:, 30] = (9, 1), (10, 10)
+    rows = [
+        EvaluationRow(hospital=name, confusion=[[1, 0], [0, 1]], score_counts=part.tolist())
+        for name, part in (("One", counts // 2), ("Two", counts - counts // 2))
+    ]
+    low, high = reliability(rows) or []
+    assert low == pytest.approx(
+        {"low": 0.1, "high": 0.2, "rows": 10, "said": 0.11, "came_true": 0.1}
+    )
+    assert high == pytest.approx(
+        {"low": 0.6, "high": 0.7, "rows": 20, "said": 0.61, "came_true": 0.5}
+    )
+
+
+def test_reliability_needs_the_scores_of_all() -> None:
+    counts = np.zeros((2, BINS), dtype=int).tolist()
+    one = EvaluationRow(hospital="One", confusion=[[1, 0], [0, 1]], score_counts=counts)
+    other = EvaluationRow(hospital="Two", confusion=[[1, 0], [0, 1]], score_counts=None)
+    assert reliability([one]) == []
+    assert reliability([one, other]) is None
+    assert reliability([]) is None

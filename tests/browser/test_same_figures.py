@@ -32,7 +32,10 @@ COMMAND = (
 )
 FORM = {"Number of hospitals": "8", "Rounds": "2", "Local epochs": "2", "Seed": str(SEED)}
 ATTACK, ATTACKERS = "Label flip", "3"
-TABLES = ("accuracy", "confusion", "rounds", "submissions", "verdicts", "truth", "detection")
+TABLES = (
+    "accuracy", "confusion", "reliability", "rounds", "submissions", "verdicts", "truth",
+    "detection",
+)  # fmt: skip
 POOLED = "All hospitals"
 VERDICTS = ("accepted", "rejected", "refused")
 # What no two trainings share, by table.
@@ -286,6 +289,11 @@ def expected_tables(document: Document) -> dict[str, Rows]:
             for part in parts
             for truth, counts in enumerate(one[part]["confusion"])
             for prediction, count in enumerate(counts)
+        ],
+        "reliability": [
+            {"score": f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %"}
+            | {key: one[key] for key in ("rows", "said", "came_true")}
+            for one in document["results"]["reliability"]
         ],
         "rounds": [
             {

@@ -30,7 +30,7 @@ COUNTED = re.compile(
 PAGES = {
     "/admin/trainings/{attacked}": 6,
     "/admin/trainings/{old}": 4,
-    "/trainings/{attacked}/results": 7,
+    "/trainings/{attacked}/results": 8,
     "/trainings/compare?with={attacked}&with={old}": 1,
     "/datasets/heart": 1,
     "/datasets/diabetes": 1,

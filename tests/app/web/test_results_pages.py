@@ -28,6 +28,7 @@ from tests.app.web.test_training_pages import row, section, text
 TABLES = (
     "accuracy",
     "confusion",
+    "reliability",
     "rounds",
     "submissions",
     "verdicts",
