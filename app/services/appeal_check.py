@@ -11,6 +11,7 @@ from app.models import AppealRow, AttemptRow, DeploymentRow, PartyRow, Submissio
 from app.services.appeals import DISMISSED, DONE, OPEN, UPHELD
 from app.services.check_report import NOTHING, Report
 from app.services.federation import Federation
+from app.services.hexadecimal import from_hex
 from app.services.promotions import reason_digest
 from app.stores.rounds import FINALISED
 from contracts.records import LedgerEvent
@@ -85,7 +86,7 @@ def _reason(
     expected = event.values["reason_hash"]
     told = expected.hex() if isinstance(expected, bytes) else ""
     report.compare(f"{what}, hash of the reason", told, digest)
-    given = reason_digest(bytes.fromhex(salt), reason).hex()
+    given = reason_digest(from_hex(salt), reason).hex()
     report.compare(f"{what}, reason", told, given)
 
 
@@ -107,7 +108,7 @@ def opened_hash(session: Session, row: AppealRow, attempt: int) -> str:
     contract = bytes.fromhex(deployment.contract.removeprefix("0x"))
     training = bytes.fromhex(row.training_id)
     context = Context(deployment.chain_id, contract, training, row.round, attempt)
-    salt, content = (bytes.fromhex(one or "") for one in (row.update_salt, row.update_content))
+    salt, content = (from_hex(one or "") for one in (row.update_salt, row.update_content))
     return update_digest(context, row.hospital, salt, content).hex()
 
 

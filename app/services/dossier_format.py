@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from app.errors import AppError
+from app.services.hexadecimal import from_hex
 from contracts.evidence import Block, Entry
 
 FORMAT = "consilium/dossier/v1"
@@ -45,15 +46,9 @@ class BadValues(AppError):
 def _from_hex(value: Any) -> bytes:
     if isinstance(value, bytes):  # Never out of a file: JSON has no bytes.
         return value
-    if not isinstance(value, str) or value != value.lower():
+    if not isinstance(value, str):
         raise ValueError("no lower-case hexadecimal digits")
-    try:
-        found = bytes.fromhex(value)
-    except ValueError as error:
-        raise ValueError("no lower-case hexadecimal digits") from error
-    if found.hex() != value:
-        raise ValueError("digits with spaces")
-    return found
+    return from_hex(value)
 
 
 def _from_base64(value: Any) -> bytes:

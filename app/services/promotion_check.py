@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.models import PromotionRow
 from app.services.check_report import NOTHING, Report
 from app.services.federation import Federation
+from app.services.hexadecimal import from_hex
 from app.services.promotions import DONE, reason_digest
 from contracts.promotions import Promotions
 from contracts.records import PromotionRecord
@@ -68,6 +69,6 @@ def _compare(
     report.compare(f"{what}, rounds", record.rounds, row.rounds)
     report.compare(f"{what}, rolled back", record.back, row.back)
     report.compare(f"{what}, hash of the reason", record.reason_hash.hex(), row.reason_sha256)
-    given = reason_digest(bytes.fromhex(row.salt), row.reason).hex()
+    given = reason_digest(from_hex(row.salt), row.reason).hex()
     report.compare(f"{what}, reason", record.reason_hash.hex(), given)
     report.compare(f"{what}, transaction", receipt and receipt.transaction, row.transaction)

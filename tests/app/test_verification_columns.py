@@ -26,6 +26,7 @@ from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_colum
 from sqlalchemy.exc import IntegrityError
 
 from app.models import AppealRow, Base, OpinionRow, PromotionRow, TrainingRow, UserRow
+from app.models.base import HASH
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
@@ -217,7 +218,7 @@ def appeal(federation: Federation, training: str) -> None:
 
 def reason() -> dict[str, str]:
     """A reason with its salt and digest, as rows hold them."""
-    salt, told = bytes(32), "the fixture wants one"
+    salt, told = bytes(range(32)), "the fixture wants one"
     return {"reason": told, "salt": salt.hex(), "reason_sha256": reason_digest(salt, told).hex()}
 
 
@@ -226,7 +227,7 @@ def promote(federation: Federation, training: str) -> None:
     reason = "the fixture wants one"
     with federation.database.transaction() as session:
         row = session.get_one(TrainingRow, training)
-        salt = bytes(32)
+        salt = bytes(range(32))
         session.add(
             PromotionRow(
                 deployment_id=row.deployment_id,
@@ -258,6 +259,11 @@ def anchored_columns() -> list[Column[Any]]:
     return [one for one in every if str(one) not in FREE_COLUMNS]
 
 
+def hexadecimal_columns() -> list[Column[Any]]:
+    """The columns that are as long as a hash in hexadecimal digits."""
+    return [one for one in anchored_columns() if getattr(one.type, "length", None) == HASH]
+
+
 def test_what_is_listed_as_free_exists() -> None:
     tables = Base.metadata.tables
     assert FREE_TABLES.keys() <= tables.keys()
@@ -274,6 +280,21 @@ def test_an_altered_value_is_found(kept: Kept, column: Column[Any], data: st.Dat
     other = another(column, value, data)
     change(kept, update(table).where(literal_column("rowid") == row).values({column: other}))
     assert_named(kept, table)
+
+
+@pytest.mark.parametrize("column", hexadecimal_columns(), ids=str)
+def test_the_same_digits_written_otherwise_are_found(kept: Kept, column: Column[Any]) -> None:
+    """Bytes read from capital digits, or with a space, are the same; the text kept is not."""
+    table = column.table
+    assert isinstance(table, Table)
+    capitals = func.upper(column)
+    altered = select(column).where(capitals != column).limit(1)
+    with kept.federation.database.engine.connect() as connection:
+        value = connection.execute(altered).scalar_one_or_none()
+    assert value is not None, "the installation has no row to alter"
+    for other in (value.upper(), f"{value[:2]} {value[2:]}"):
+        change(kept, update(table).where(column == value).values({column: other}))
+        assert_named(kept, table)
 
 
 @pytest.mark.parametrize("table", anchored_tables(), ids=lambda one: one.name)
