@@ -119,14 +119,6 @@ def recover(commitments: Commitments, shares: Mapping[int, bytes]) -> bytes:
     return _bytes(secret)
 
 
-def move(share: bytes, threshold: int, points: Sequence[int]) -> Dealing:
-    """What a holder of a share deals to the new holders, of whom threshold + 1 are to be needed.
-
-    Raises what `deal` does.
-    """
-    return deal(share, threshold, points)
-
-
 def take_over(
     commitments: Commitments,
     dealt: Mapping[int, Commitments],
@@ -135,6 +127,7 @@ def take_over(
 ) -> Moved:
     """The new share at `point`, of what old holders (by their points) dealt and handed over.
 
+    Each of them shared its own share with `deal`, for the threshold that is to hold.
     `commitments` are the old ones, `dealt` those of the old holders' dealings, `parts` what each of
     them handed to this point. Every new holder must take over from the same old ones.
 

@@ -20,7 +20,6 @@ from crypto.feldman import (
     deal_polynomial,
     derive_key,
     fits,
-    move,
     new_secret,
     recover,
     take_over,
@@ -176,7 +175,7 @@ def handed(
     old: Dealing, helpers: list[int], threshold: int, points: list[int]
 ) -> dict[int, Dealing]:
     """What each helper deals to the new holders."""
-    return {x: move(old.shares[x], threshold, points) for x in helpers}
+    return {x: deal(old.shares[x], threshold, points) for x in helpers}
 
 
 def taken(old: Dealing, dealt: dict[int, Dealing], point: int) -> Moved:
