@@ -45,7 +45,11 @@ class AttributesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     family_name = _text("Family name", "Enter the family name.")
     given_name = _text("Given name", "Enter the given name.")
     born = DateField("Date of birth", [InputRequired("Enter the date of birth.")])
-    sex = SelectField("Sex", choices=[SelectChoice(one, one.capitalize()) for one in SEXES])
+    sex = SelectField(
+        "Sex",
+        choices=[SelectChoice(one, one.capitalize()) for one in SEXES],
+        default=SEXES[-1],
+    )
     number = _text("Patient number", description="As the hospital’s own files have it.")
     contact = _text("Contact", description="Telephone or address, where you need it.")
     notes = TextAreaField(
