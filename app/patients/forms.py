@@ -71,8 +71,8 @@ class AttributesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         )
 
 
-class PatientForm(AttributesForm):
-    """A new patient and who cares for it."""
+class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Who cares for a patient, and how many of them open the record."""
 
     carers = SelectMultipleField(
         "Colleagues who care for the patient, too",
@@ -87,11 +87,16 @@ class PatientForm(AttributesForm):
         render_kw={"min": 2, "inputmode": "numeric"},
     )
 
-    def offer(self, colleagues: Sequence[UserRow]) -> None:
-        """Offer the colleagues; where they are just enough, they are ticked."""
+    def offer(self, colleagues: Sequence[UserRow], ticked: Sequence[int] = ()) -> None:
+        """Offer the colleagues; where they are just enough, they are all ticked."""
         self.carers.choices = [SelectChoice(one.id, one.name) for one in colleagues]
-        if not self.is_submitted() and len(colleagues) == _QUORUM:
-            self.carers.data = [one.id for one in colleagues]
+        if not self.is_submitted():
+            few = len(colleagues) == _QUORUM
+            self.carers.data = [one.id for one in colleagues if few or one.id in ticked]
+
+
+class PatientForm(AttributesForm, GroupForm):
+    """A new patient and who cares for it."""
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -18,7 +18,14 @@ from werkzeug.wrappers import Response
 
 from app.errors import RequestError, SignInRefused
 from app.models import UserRow
-from app.patients.forms import AttributesForm, PasswordForm, PatientForm, ReasonForm, filled
+from app.patients.forms import (
+    AttributesForm,
+    GroupForm,
+    PasswordForm,
+    PatientForm,
+    ReasonForm,
+    filled,
+)
 from app.services.open_keys import OpenKey
 from app.services.opening_view import Opening
 from app.services.openings import ASKED, OPEN
@@ -201,6 +208,33 @@ _DONE = {
 }
 # What asks for the password, once a session.
 _CONFIRMED = ("approve", "open")
+
+
+@blueprint.route("/<patient_id>/record/group", methods=["GET", "POST"])
+@requires(DOCTOR)
+@_with_key
+def group(key: OpenKey, patient_id: str) -> Answer:
+    """Another care group for an open record, which is sealed anew and closed."""
+    patient, doctor, form = _patient(key, patient_id), login.person(), GroupForm()
+    colleagues = services().patients.colleagues(doctor)
+    form.offer(colleagues, [one.user for one in patient.carers if one.able])
+    if not form.is_submitted():
+        form.quorum.data = patient.quorum
+    own = _own(patient, key)
+    if own is None or own.state != OPEN:
+        flash("The record is closed. Ask for an opening.", "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
+    if form.validate_on_submit():
+        try:
+            carers, quorum = form.carers.data, form.quorum.data
+            services().openings.reseal(doctor, key, patient_id, carers, quorum)
+        except RequestError as error:
+            form.form_errors.append(str(error))
+        else:
+            flash("The record is sealed anew among this care group, and closed.", "success")
+            return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
+    page = render_template("patients/group.html", patient=patient, form=form)
+    return page, _UNPROCESSABLE if form.is_submitted() else HTTPStatus.OK
 
 
 def _carry_out(action: str, doctor: UserRow, key: OpenKey, opening: str) -> None:

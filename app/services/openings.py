@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -32,7 +32,7 @@ from app.models import (
 from app.models.base import now
 from app.services.audit import SYSTEM, AuditLog
 from app.services.open_keys import OpenKey
-from app.services.patients import check
+from app.services.patients import check, choose_group, deal_to
 from app.services.record_sealing import (
     LENT,
     REASON,
@@ -47,7 +47,7 @@ from app.services.record_sealing import (
 )
 from crypto.box import open_box, seal_box
 from crypto.errors import CryptoError, SealError
-from crypto.feldman import WrongShares, fits, recover
+from crypto.feldman import WrongShares, fits, new_secret, recover
 
 ASKED, OPEN, CLOSED, WITHDRAWN = "asked", "open", "closed", "withdrawn"
 APPROVED, DECLINED = "approved", "declined"
@@ -193,6 +193,36 @@ class Openings:
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
             session.flush()
             self._audit.add(doctor, "record.revised", patient, {"version": version}, session)
+
+    def reseal(
+        self, doctor: UserRow, key: OpenKey, patient: str, colleagues: Sequence[int], quorum: int
+    ) -> None:
+        """Seal an open record anew, among the doctor and these colleagues; then it is closed.
+
+        The key is another one, so that shares of before open nothing of what is stored from now on:
+        whoever left has none any more, and whoever lost a share gets one. Raises RequestError
+        unless the doctor has the record open, and for a group that cannot be.
+        """
+        with self._database.transaction() as session:
+            row = self._open_row(session, doctor, patient)
+            secret = self._secret(session, row, doctor, key)
+            minimum = open_minimum(_carer(session, patient, doctor, key), key)
+            group = choose_group(session, doctor, colleagues, quorum)
+            found, other = session.get_one(PatientRow, patient), new_secret()
+            for version in found.versions:
+                attributes = open_version(version, secret)
+                again = seal_version(patient, version.version, other, attributes, version.made_by)
+                version.sealed = again.sealed
+            dealt = deal_to(group, quorum, patient, other, minimum)
+            session.execute(delete(CarerRow).filter_by(patient_id=patient))
+            found.commitments = dealt.commitments
+            session.add_all(dealt.carers)
+            session.flush()
+            self._audit.add(doctor, "record.resealed", patient, dealt.details, session)
+            # What others asked for was lent shares of the old key.
+            query = select(OpeningRow).filter_by(patient_id=patient)
+            for one in session.scalars(query.where(OpeningRow.state.in_((ASKED, OPEN)))):
+                self._end(session, one, doctor)
 
     def end(self, doctor: UserRow, identifier: str) -> None:
         """Close the own open record, or withdraw the own request. Raises RequestError."""

@@ -42,6 +42,9 @@ FEWEST_CARERS: Final = 3
 MOST_CARERS: Final = 16
 LONGEST: Final = 200
 LONGEST_NOTES: Final = 4000
+# Doctors of a care group, each with the key that is sealed to.
+Group = list[tuple[UserRow, DoctorKeyRow]]
+
 ALTERED: Final = "altered"
 SEXES: Final = ("female", "male", "other", "not stated")
 
@@ -79,6 +82,15 @@ class Patient:
         return sum(one.able for one in self.carers)
 
 
+@dataclass(frozen=True)
+class Dealt:
+    """A key that was shared: the commitments as stored, a row a doctor, what the log says."""
+
+    commitments: bytes
+    carers: list[CarerRow]
+    details: dict[str, object]
+
+
 class Patients:
     """The patients of one database."""
 
@@ -100,28 +112,18 @@ class Patients:
         """
         check(attributes)
         with self._database.transaction() as session:
-            group = _group(session, doctor, colleagues)
-            require_quorum(len(group), quorum)
+            group = choose_group(session, doctor, colleagues, quorum)
             identifier = secrets.token_hex(32)
             secret = new_secret()
-            points = range(1, len(group) + 1)
-            dealing = deal(secret, quorum - 1, points)
+            dealt = deal_to(group, quorum, identifier, secret, Minimum(attributes.initials))
             session.add(
-                PatientRow(
-                    id=identifier,
-                    commitments=commitments_bytes(dealing.commitments),
-                    created_by=doctor.id,
-                )
+                PatientRow(id=identifier, commitments=dealt.commitments, created_by=doctor.id)
             )
             session.flush()
             session.add(seal_version(identifier, 1, secret, attributes, doctor.id))
-            minimum = Minimum(attributes.initials)
-            for point, (row, key) in zip(points, group, strict=True):
-                share = dealing.shares[point]
-                session.add(carer_row(identifier, row.id, key, point, share, minimum))
+            session.add_all(dealt.carers)
             session.flush()
-            details = {"carers": [row.id for row, _ in group], "quorum": quorum}
-            self._audit.add(doctor, "record.sealed", identifier, details, session)
+            self._audit.add(doctor, "record.sealed", identifier, dealt.details, session)
             return identifier
 
     def mine(self, doctor: UserRow, key: OpenKey) -> list[Patient]:
@@ -173,10 +175,28 @@ def require_quorum(carers: int, quorum: int) -> None:
         )
 
 
-def _group(
-    session: Session, doctor: UserRow, colleagues: Sequence[int]
-) -> list[tuple[UserRow, DoctorKeyRow]]:
-    """The doctor, then the colleagues, each with the key that counts."""
+def deal_to(group: Group, quorum: int, patient: str, secret: bytes, minimum: Minimum) -> Dealt:
+    """Share a patient's scalar among a group, each share sealed to its doctor."""
+    points = range(1, len(group) + 1)
+    dealing = deal(secret, quorum - 1, points)
+    return Dealt(
+        commitments=commitments_bytes(dealing.commitments),
+        carers=[
+            carer_row(patient, row.id, key, point, dealing.shares[point], minimum)
+            for point, (row, key) in zip(points, group, strict=True)
+        ],
+        details={"carers": [row.id for row, _ in group], "quorum": quorum},
+    )
+
+
+def choose_group(
+    session: Session, doctor: UserRow, colleagues: Sequence[int], quorum: int
+) -> Group:
+    """The doctor, then the colleagues, each with the key that counts.
+
+    Raises RequestError for a group that is too small or too large, for who cannot care for patients
+    now, and for a quorum that is no majority.
+    """
     able = {row.id: (row, key) for row, key in _able_doctors(session)}
     wanted = [doctor.id, *sorted(set(colleagues) - {doctor.id})]
     if len(wanted) < FEWEST_CARERS:
@@ -188,6 +208,7 @@ def _group(
         raise RequestError(f"Choose at most {MOST_CARERS - 1} colleagues.")
     if not set(wanted) <= set(able):
         raise RequestError("Somebody whom you chose cannot care for patients now: choose again.")
+    require_quorum(len(wanted), quorum)
     return [able[one] for one in wanted]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from app.database import Database
 from app.errors import RequestError, SignInRefused
-from app.models import CarerRow, OpeningAnswerRow, PatientVersionRow, UserRow
+from app.models import CarerRow, OpeningAnswerRow, PatientRow, PatientVersionRow, UserRow
 from app.models.base import now
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
@@ -25,9 +25,12 @@ from app.services.opening_view import Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
 from app.services.passwords import Passwords
 from app.services.patients import ALTERED, Patients
-from app.services.record_sealing import Attributes
+from app.services.record_sealing import SHARE, Attributes, commitments_of, open_version
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
+from crypto.box import open_box
+from crypto.errors import SealError
+from crypto.feldman import recover
 from tests.app.people import PASSWORD, register
 
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -333,6 +336,69 @@ def test_a_password_that_was_reset_opens_nothing_of_before(
     asked = clinic.openings.ask(dora.row, dora.key, patient, REASON)
     clinic.openings.approve(carl.row, carl.key, asked)
     clinic.openings.open(dora.row, dora.key, asked)
+
+
+def opened(clinic: Clinic, who: Doctor, helper: Doctor, patient: str) -> str:
+    asked = clinic.openings.ask(who.row, who.key, patient, REASON)
+    clinic.openings.approve(helper.row, helper.key, asked)
+    clinic.openings.open(who.row, who.key, asked)
+    return asked
+
+
+def test_a_lost_share_is_replaced_and_who_left_has_none(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    with clinic.database.transaction() as session:
+        old = session.get_one(CarerRow, (patient, dora.row.id))
+        kept = {
+            one.user_id: one for one in (old, session.get_one(CarerRow, (patient, carl.row.id)))
+        }
+        before = session.get_one(PatientRow, patient).commitments
+    row = clinic.accounts.set_password(bea.row.id, "what the command line chose")
+    bea = clinic.sign_in(row, "what the command line chose")
+    eve = clinic.doctor("eve")
+    opened(clinic, dora, carl, patient)
+    waiting = clinic.openings.ask(carl.row, carl.key, patient, "Needs it, too")
+    clinic.openings.reseal(dora.row, dora.key, patient, [bea.row.id, eve.row.id], 2)
+
+    assert clinic.patients.mine(carl.row, carl.key) == []
+    with pytest.raises(RequestError):
+        clinic.openings.open(carl.row, carl.key, waiting)
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.read(dora.row, dora.key, patient)
+    opened(clinic, bea, eve, patient)
+    (version,) = clinic.openings.read(bea.row, bea.key, patient)
+    assert (version.attributes, version.by) == (GRETA, "bea")
+    (seen,) = clinic.patients.mine(bea.row, bea.key)
+    assert (seen.minimum.initials, seen.able, seen.quorum) == ("G.L.", 3, 2)
+
+    # The old shares still give the old key, which opens nothing of what is stored now.
+    shares = {
+        kept[one.row.id].point: open_box(
+            one.key.private, kept[one.row.id].share, SHARE, patient, kept[one.row.id].point
+        )
+        for one in (carl, dora)
+    }
+    secret = recover(commitments_of(PatientRow(commitments=before)), shares)
+    with clinic.database.transaction() as session, pytest.raises(SealError):
+        open_version(session.get_one(PatientVersionRow, (patient, 1)), secret)
+
+
+def test_a_closed_record_keeps_its_group(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    group = [carl.row.id, dora.row.id]
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.reseal(bea.row, bea.key, patient, group, 3)
+    opened(clinic, bea, carl, patient)
+    for wrong, quorum in (([carl.row.id], 2), (group, 1), ([*group, 4711], 2)):
+        with pytest.raises(RequestError):
+            clinic.openings.reseal(bea.row, bea.key, patient, wrong, quorum)
+    assert clinic.openings.read(bea.row, bea.key, patient)
 
 
 def test_a_session_s_key_opens_with_its_browser_only(

@@ -103,6 +103,7 @@ NO_PAGES = {
     "patients.one",
     "patients.record",
     "patients.edit",
+    "patients.group",
     "ledger.dossiers.file",
     "ledger.dossiers.code",
     # In `test_behaviour`, while it lasts and when it is over.

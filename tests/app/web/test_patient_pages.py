@@ -106,6 +106,28 @@ def test_three_doctors_seal_ask_approve_open_and_close(
     assert "G.Ö." in carl.get("/patients/").text
 
 
+def test_an_open_record_gets_another_care_group(app: Flask, doctors: dict[str, Browser]) -> None:
+    bea, carl, eve = doctors["bea"], doctors["carl"], doctors["eve"]
+    patient = seal(app, bea)
+    assert bea.get(f"{patient}/record/group").location == patient
+    bea.send(f"{patient}/openings", {"reason": REASON})
+    where = action_of(carl.get(patient).text)
+    carl.send(where, {"action": "approve", "password": PASSWORD})
+    bea.send(where, {"action": "open", "password": PASSWORD})
+    accounts = of(app).accounts
+    people = [accounts.find_by_email(f"{name}@c.example") for name in ("carl", "eve")]
+    chosen = [one.id for one in people if one]
+    few = bea.send(f"{patient}/record/group", {"carers": chosen[:1], "quorum": "2"})
+    assert few.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "at least 2 colleagues" in few.text
+    assert NAME in bea.get(f"{patient}/record").text
+    done = bea.send(f"{patient}/record/group", {"carers": chosen, "quorum": "2"})
+    assert done.location == patient
+    assert "sealed anew" in bea.get(patient).text
+    assert "G.L." in eve.get("/patients/").text
+    assert doctors["dora"].get(patient).status_code == HTTPStatus.NOT_FOUND
+
+
 def test_the_password_is_asked_for_once_a_session(app: Flask, doctors: dict[str, Browser]) -> None:
     bea, carl = doctors["bea"], doctors["carl"]
     for count in range(2):
