@@ -11,7 +11,7 @@ record puts the shares together anew, with the key that only the asker's session
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,6 +33,7 @@ from app.models.base import now
 from app.services.audit import SYSTEM, AuditLog
 from app.services.open_keys import OpenKey
 from app.services.patients import check, choose_group, deal_to
+from app.services.record_check import reasons_digest, record_digest
 from app.services.record_sealing import (
     LENT,
     REASON,
@@ -115,7 +116,8 @@ class Openings:
                     )
                 )
             session.flush()
-            self._note(session, doctor, "record.opening_asked", row)
+            told = {"reasons": reasons_digest(session, identifier)}
+            self._note(session, doctor, "record.opening_asked", row, told)
             return identifier
 
     def approve(self, doctor: UserRow, key: OpenKey, identifier: str) -> None:
@@ -192,7 +194,8 @@ class Openings:
             for carer, doctor_key in _group(session, patient):
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
             session.flush()
-            self._audit.add(doctor, "record.revised", patient, {"version": version}, session)
+            details = {"version": version, "digest": record_digest(session, patient)}
+            self._audit.add(doctor, "record.revised", patient, details, session)
 
     def reseal(
         self, doctor: UserRow, key: OpenKey, patient: str, colleagues: Sequence[int], quorum: int
@@ -218,7 +221,8 @@ class Openings:
             found.commitments = dealt.commitments
             session.add_all(dealt.carers)
             session.flush()
-            self._audit.add(doctor, "record.resealed", patient, dealt.details, session)
+            details = {**dealt.details, "digest": record_digest(session, patient)}
+            self._audit.add(doctor, "record.resealed", patient, details, session)
             # What others asked for was lent shares of the old key.
             query = select(OpeningRow).filter_by(patient_id=patient)
             for one in session.scalars(query.where(OpeningRow.state.in_((ASKED, OPEN)))):
@@ -295,9 +299,17 @@ class Openings:
         done = "record.closed" if row.state == CLOSED else "record.opening_withdrawn"
         self._note(session, by, done, row)
 
-    def _note(self, session: Session, by: UserRow | str, action: str, row: OpeningRow) -> None:
+    def _note(
+        self,
+        session: Session,
+        by: UserRow | str,
+        action: str,
+        row: OpeningRow,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         """An entry without the reason: it may name the patient, and the log is read by others."""
-        self._audit.add(by, action, row.patient_id, {"opening": row.id}, session)
+        details = {"opening": row.id, **(more or {})}
+        self._audit.add(by, action, row.patient_id, details, session)
 
 
 def _too_few(good: int, needed: int, whose: Sequence[str]) -> str:

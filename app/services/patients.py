@@ -24,6 +24,7 @@ from app.models.base import now
 from app.services.accounts import ACTIVE
 from app.services.audit import AuditLog
 from app.services.open_keys import OpenKey
+from app.services.record_check import record_digest
 from app.services.record_sealing import (
     Attributes,
     Minimum,
@@ -123,7 +124,8 @@ class Patients:
             session.add(seal_version(identifier, 1, secret, attributes, doctor.id))
             session.add_all(dealt.carers)
             session.flush()
-            self._audit.add(doctor, "record.sealed", identifier, dealt.details, session)
+            details = {**dealt.details, "digest": record_digest(session, identifier)}
+            self._audit.add(doctor, "record.sealed", identifier, details, session)
             return identifier
 
     def mine(self, doctor: UserRow, key: OpenKey) -> list[Patient]:
