@@ -110,7 +110,7 @@ def seal(
     ephemeral = new_private_key()
     ephemeral_key = public_key_bytes(ephemeral.public_key())
     bound = context.bind(SEAL_LABEL, purpose, sender, receiver, ephemeral_key)
-    key = _derive(ephemeral.exchange(ec.ECDH(), receiving_key), bound, receiving_key)
+    key = derive_sealing_key(ephemeral.exchange(ec.ECDH(), receiving_key), bound, receiving_key)
     ciphertext = AESGCM(key).encrypt(_NONCE, plaintext, bound)
     signature = sign(
         signing_key, _signed(context, purpose, sender, receiver, ephemeral_key, ciphertext)
@@ -144,7 +144,7 @@ def open_sealed(
     bound = context.bind(SEAL_LABEL, purpose, sender, receiver, ephemeral_key)
     try:
         shared = receiving_key.exchange(ec.ECDH(), load_public_key(ephemeral_key))
-        key = _derive(shared, bound, receiving_key.public_key())
+        key = derive_sealing_key(shared, bound, receiving_key.public_key())
         return AESGCM(key).decrypt(_NONCE, envelope.ciphertext, bound)
     except (InvalidTag, EncodingError, ValueError) as error:
         raise SealError(f"an envelope that {sender} signed for {receiver} does not open") from error
@@ -163,7 +163,8 @@ def verify(key: PublicKey, message: bytes, signature: bytes, signer: str) -> Non
         raise EnvelopeError(f"expected a signature of {signer}, got another") from error
 
 
-def _derive(shared: bytes, bound: bytes, receiving_key: PublicKey) -> bytes:
+def derive_sealing_key(shared: bytes, bound: bytes, receiving_key: PublicKey) -> bytes:
+    """The AES-256-GCM key of one message, of what ECDH agreed on and all that it is bound to."""
     info = bound + public_key_bytes(receiving_key)
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(shared)
 

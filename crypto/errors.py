@@ -5,6 +5,7 @@ CryptoError
 ├── RangeError          a real that fixed point cannot hold: NaN, infinity, beyond the bound
 ├── ShareError          shares that no polynomial of the agreed degree explains
 ├── EnvelopeError       an envelope that does not open or is not its sender's
+├── LockError           a password that does not open what it is tried on
 ├── EncodingError       bytes that are not in the agreed form
 └── MpcError            a computation among three parties that cannot go on
     └── UnsupportedLayer    a layer of a network that it cannot evaluate
@@ -35,6 +36,10 @@ class EnvelopeError(CryptoError):
 
 class SealError(EnvelopeError):
     """An envelope that is signed by its sender and yet does not open."""
+
+
+class LockError(CryptoError):
+    """A password, or a purpose, with which a locked secret does not open."""
 
 
 class EncodingError(CryptoError):

@@ -17,7 +17,7 @@ from app.auth.forms import PasswordForm, RegisterForm, SignInForm
 from app.auth.next_page import wanted
 from app.errors import PasswordRefused, SignInRefused
 from app.services.accounts import ACTIVE
-from app.web import login
+from app.web import doctor_key, login
 from app.web.roles import public, signed_in
 from app.web.services import services
 
@@ -40,6 +40,7 @@ def sign_in() -> Answer:
         form.form_errors.append(str(refused))
         return _form_page("auth/sign_in.html", form)
     login.sign_in(row)
+    doctor_key.unlock(form.password.data, confirmed=False)
     services().audit.add(row, "user.signed_in", row.email)
     target = wanted() if row.state == ACTIVE else url_for("auth.waiting")
     return redirect(target, HTTPStatus.SEE_OTHER)
@@ -98,6 +99,7 @@ def password() -> Answer:
         form.new.errors = [str(refused)]
     else:
         login.sign_in(row)
+        doctor_key.unlock(form.new.data, confirmed=False)
         flash("The password is changed. You are signed out everywhere else.", "success")
         return redirect(url_for("home.index"), HTTPStatus.SEE_OTHER)
     return _form_page("auth/password.html", form)

@@ -14,6 +14,14 @@ from app.models.ledger import (
     LedgerTransactionRow,
 )
 from app.models.outbox import OutgoingRow
+from app.models.patients import (
+    CarerRow,
+    DoctorKeyRow,
+    OpeningAnswerRow,
+    OpeningRow,
+    PatientRow,
+    PatientVersionRow,
+)
 from app.models.promotions import PromotionRow
 from app.models.training import (
     AttemptRow,
@@ -37,9 +45,11 @@ __all__ = [
     "AuditHeadRow",
     "AuditRow",
     "Base",
+    "CarerRow",
     "CheckDifferenceRow",
     "CheckRow",
     "DeploymentRow",
+    "DoctorKeyRow",
     "EvaluationRow",
     "FaultRow",
     "JobRow",
@@ -49,11 +59,15 @@ __all__ = [
     "LedgerRoleRow",
     "LedgerTransactionRow",
     "MessageRow",
+    "OpeningAnswerRow",
+    "OpeningRow",
     "OperatorRow",
     "OpinionRow",
     "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",
+    "PatientRow",
+    "PatientVersionRow",
     "PromotionRow",
     "ResultRow",
     "SessionRow",

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import ADDRESS, HASH, NAME, Base, Moment, now
+from app.models.base import ADDRESS, HASH, NAME, Base, Bytes, Moment, now
 
 EMAIL = 254  # RFC 5321, 4.5.3.1.3, as erratum 1690 of RFC 3696 reads it
 
@@ -38,7 +38,9 @@ class UserRow(Base):
 class SessionRow(Base):
     """A browser in which a person is signed in. The token itself is known to the browser only.
 
-    `wallet` is the address that signed in; None when it was a password.
+    `wallet` is the address that signed in; None when it was a password. `unlocked` is a doctor's
+    private key under another one that only the browser has, `key_id` whose it is in `doctor_keys`
+    (without a constraint: a session goes before its key).
     """
 
     __tablename__ = "sessions"
@@ -47,5 +49,7 @@ class SessionRow(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     epoch: Mapped[int] = mapped_column(Integer)
     wallet: Mapped[str | None] = mapped_column(String(ADDRESS))
+    unlocked: Mapped[bytes | None] = mapped_column(Bytes)
+    key_id: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     expires_at: Mapped[datetime] = mapped_column(Moment)

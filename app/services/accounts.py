@@ -21,6 +21,7 @@ from app.models import UserRow
 from app.models.base import now
 from app.services import roles
 from app.services.audit import SYSTEM, AuditLog
+from app.services.doctor_keys import DoctorKeys
 from app.services.passwords import Passwords, generate, require_acceptable
 
 WAITING: Final = "waiting"
@@ -61,6 +62,7 @@ class Accounts:
         self._database = database
         self._audit = audit
         self._passwords = passwords or Passwords()
+        self._keys = DoctorKeys(database, audit, self._passwords)
 
     def register(
         self, email: str, name: str, address: str, asked_role: str, password: str
@@ -172,10 +174,14 @@ class Accounts:
         row = self.find(user_id)
         if row is None or not self._passwords.matches(row.password_hash, old):
             raise SignInRefused("This is not your present password.")
-        return self._store_password(user_id, new, by=row)
+        return self._store_password(user_id, new, by=row, old=old)
 
     def set_password(self, user_id: int, new: str) -> UserRow:
-        """Set a password from the command line; ends all sessions. Raises PasswordRefused."""
+        """Set a password from the command line; ends all sessions. Raises PasswordRefused.
+
+        A doctor's key is lost with the old password: the others of each care group give a new one
+        its shares.
+        """
         return self._store_password(user_id, new, by=SYSTEM)
 
     def find(self, user_id: int) -> UserRow | None:
@@ -216,12 +222,18 @@ class Accounts:
         with self._database.transaction() as session:
             if session.scalars(select(UserRow.id).limit(1)).first() is not None:
                 return []
-            for one, hashed in zip(made, hashes, strict=True):
-                session.add(_demo_row(one, hashed))
+            rows = [_demo_row(one, hashed) for one, hashed in zip(made, hashes, strict=True)]
+            session.add_all(rows)
+            session.flush()
+            for row, one in zip(rows, made, strict=True):
+                if one.role == roles.DOCTOR:
+                    self._keys.make(session, row, one.password)
             self._audit.add(SYSTEM, "demo.created", "", {"accounts": len(made)}, session)
         return made
 
-    def _store_password(self, user_id: int, new: str, by: UserRow | str) -> UserRow:
+    def _store_password(
+        self, user_id: int, new: str, by: UserRow | str, old: str | None = None
+    ) -> UserRow:
         known = self.find(user_id)
         if known is None:
             raise RequestError(_NOBODY)
@@ -231,6 +243,10 @@ class Accounts:
             row = self._get(session, user_id)
             row.password_hash = hashed
             row.session_epoch += 1
+            if old is None:
+                self._keys.lose(session, row)
+            else:
+                self._keys.change_password(session, row, old, new)
             self._audit.add(by, "user.password_changed", row.email, None, session)
             return row
 

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.errors import PasswordRefused
+from crypto.password_lock import Cost
 
 SHORTEST = 12
 LONGEST = 128
@@ -24,6 +25,12 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         # Checked where there is no person, so that an unknown e-mail address takes as long.
         self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    @property
+    def cost(self) -> Cost:
+        """What a guess costs, also for what is locked with a password."""
+        made = self._hasher
+        return Cost(made.time_cost, made.memory_cost, made.parallelism)
 
     def hash(self, password: str) -> str:
         """The Argon2id hash, with its salt and parameters."""

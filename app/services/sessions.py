@@ -34,7 +34,7 @@ class Sessions:
             session.execute(delete(SessionRow).where(SessionRow.expires_at <= moment))
             session.add(
                 SessionRow(
-                    token_sha256=_digest(token),
+                    token_sha256=token_digest(token),
                     user_id=user.id,
                     epoch=user.session_epoch,
                     wallet=wallet,
@@ -58,7 +58,7 @@ class Sessions:
         chosen = (
             select(UserRow)
             .join(SessionRow, SessionRow.user_id == UserRow.id)
-            .where(SessionRow.token_sha256 == _digest(token))
+            .where(SessionRow.token_sha256 == token_digest(token))
             .where(SessionRow.expires_at > now())
             .where(SessionRow.epoch == UserRow.session_epoch)
             .where(or_(SessionRow.wallet.is_(None), stands.exists()))
@@ -69,8 +69,11 @@ class Sessions:
     def end(self, token: str) -> None:
         """Sign this browser out; nothing happens when the token is unknown."""
         with self._database.transaction() as session:
-            session.execute(delete(SessionRow).where(SessionRow.token_sha256 == _digest(token)))
+            session.execute(
+                delete(SessionRow).where(SessionRow.token_sha256 == token_digest(token))
+            )
 
 
-def _digest(token: str) -> str:
+def token_digest(token: str) -> str:
+    """What is stored of a session's token: its SHA-256, in hexadecimal digits."""
     return hashlib.sha256(token.encode()).hexdigest()

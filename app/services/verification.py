@@ -24,6 +24,7 @@ from app.services.federation import Federation
 from app.services.ledger_roles import check_roles
 from app.services.members_check import check_deployment, check_members
 from app.services.promotion_check import check_promotions
+from app.services.record_check import check_records
 from app.services.training_check import TrainingCheck, training_name
 from app.services.verification_progress import Progress
 
@@ -70,6 +71,7 @@ class Verification:
             guard("roles", partial(self._roles, session))
             guard("promotions", partial(check_promotions, self._report, self._federation, session))
             guard("appeals", partial(check_appeals, self._report, self._federation, session))
+            guard("sealed records", partial(check_records, self._report, session))
             for row in rows:
                 self._training(session, row)
             self._tell("copy of the ledger")

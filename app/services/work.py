@@ -29,6 +29,7 @@ from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
+from app.services.openings import Openings
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
@@ -127,6 +128,7 @@ class Worker:
         registry follows what was decided about people.
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
+        Openings(jobs.database, AuditLog(jobs.database)).end_overdue()
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)

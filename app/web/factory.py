@@ -17,6 +17,7 @@ from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
 from app.operator import routes as operator
+from app.patients import routes as patients
 from app.results import routes as results
 from app.services.accounts import Accounts
 from app.services.appeal_view import AppealViews
@@ -26,12 +27,17 @@ from app.services.attack_names import attack_titles
 from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
+from app.services.doctor_keys import DoctorKeys
 from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
+from app.services.open_keys import OpenKeys
+from app.services.opening_view import OpeningViews
+from app.services.openings import Openings
 from app.services.operators import Operators
 from app.services.passwords import Passwords
+from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
 from app.services.secret_key import read_secret_key
@@ -70,7 +76,8 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     importing.install(app)
     CSRFProtect(app)
     for pages in (
-        home, auth, admin, datasets, importing, doctor, operator, versions, appeals, ledger, results
+        home, auth, admin, datasets, importing, doctor, patients, operator, versions, appeals,
+        ledger, results,
     ):  # fmt: skip
         app.register_blueprint(pages.blueprint)
     roles.public(app.view_functions["static"])
@@ -108,13 +115,14 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     database = Database(settings.database)
     audit = AuditLog(database)
     chain = ChainAccess(settings, database)
+    made_passwords = passwords or Passwords()
     imports = Imports(settings.instance_dir / DATASETS, database, audit)
     imports.tidy()
     return service.Services(
         settings=settings,
         database=database,
         audit=audit,
-        accounts=Accounts(database, audit, passwords),
+        accounts=Accounts(database, audit, made_passwords),
         sessions=Sessions(database),
         imports=imports,
         jobs=Jobs(database),
@@ -127,6 +135,10 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         approvals=Approvals(database, audit),
         appeals=Appeals(database, audit),
         appeal_views=AppealViews(database),
+        patients=Patients(database, audit),
+        openings=Openings(database, audit),
+        opening_views=OpeningViews(database),
+        open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
         ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),

@@ -38,7 +38,7 @@ _PAGES: Final = {
         ("Ledger", "ledger.overview"),
         ("Audit log", "home.audit"),
     ),
-    roles.DOCTOR: (("Today", "doctor.home"),),
+    roles.DOCTOR: (("Today", "doctor.home"), ("Patients", "patients.listed")),
     roles.OPERATOR: (("My hospital", "operator.home"), ("Data sets", "datasets.listed")),
     roles.AUDITOR: (
         ("Home", "home.index"),

@@ -19,7 +19,11 @@ from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
+from app.services.open_keys import OpenKeys
+from app.services.opening_view import OpeningViews
+from app.services.openings import Openings
 from app.services.operators import Operators
+from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
 from app.services.sessions import Sessions
@@ -52,6 +56,10 @@ class Services:
     approvals: Approvals
     appeals: Appeals
     appeal_views: AppealViews
+    patients: Patients
+    openings: Openings
+    opening_views: OpeningViews
+    open_keys: OpenKeys
     ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages

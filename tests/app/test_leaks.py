@@ -160,6 +160,8 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "user_id": 1,
         "job_id": 1,
         "appeal_id": 1,
+        "patient_id": "0" * 64,
+        "opening_id": "0" * 64,
         "filename": "css/base.css",
         "value": training,
         "hospital": "Cleveland",

@@ -31,19 +31,25 @@ from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
 from app.services.audit import AuditLog
+from app.services.doctor_keys import DoctorKeys
 from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
+from app.services.open_keys import OpenKeys
+from app.services.openings import Openings
 from app.services.passwords import Passwords
+from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
+from app.services.record_sealing import Attributes
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, DOCTOR
+from app.services.sessions import Sessions
 from app.services.simulation import Simulation
 from app.services.trainings import Trainings
 from app.services.verification import Verification
 from app.services.wallets import Wallets
 from tests.app.installations import settings_of
-from tests.app.people import register
+from tests.app.people import PASSWORD, register
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +97,17 @@ FREE_COLUMNS = {
     "messages.id": "a number that nothing refers to",
     "evaluations.id": "a number that nothing refers to",
     "parties.id": "a number that nothing refers to",
+    "doctor_keys.locked": "opens with the doctor's password, or not at all",
+    "doctor_keys.created_at": "this machine's clock; the audit log has its own times",
+    "doctor_keys.lost_at": "this machine's clock; that it is lost is compared",
+    "patients.created_at": "this machine's clock; the audit log has its own times",
+    "patient_versions.made_at": "this machine's clock; the audit log has its own times",
+    "openings.asked_at": "this machine's clock; the audit log has its own times",
+    "openings.opened_at": "this machine's clock; the audit log has its own times",
+    "openings.until": "this machine's clock: how long is the server's word",
+    "openings.ended_at": "this machine's clock; the audit log has its own times",
+    "opening_answers.answered_at": "this machine's clock; the audit log has its own times",
+    "opening_answers.share": "lent for a while: one that is altered is named when it is used",
     "ledger_roles.granted_at": "this machine's clock; the blocks have their own times",
 }
 
@@ -108,6 +125,12 @@ NAMED = {
     "ledger_transactions": "copy of the ledger",
     "parties": "part(y|ies)",
     "promotions": "promotion",
+    "doctor_keys": "(doctor’s key|sealed record|opening)",
+    "patients": "(sealed record|opening)",
+    "patient_versions": "sealed record",
+    "carers": "sealed record",
+    "openings": "opening",
+    "opening_answers": "opening",
     "results": "(stored|results|training .*result)",
 }
 TRAINING = "training"
@@ -163,6 +186,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
             log.add("Ada", "training.requested", f"job {number}", {"rounds": number})
         grant_role(federation, log)
         appeal(federation, started)
+        seal_records(federation, log)
         Anchoring(federation.database, federation.ledger.anchors).bring_up()
         log.add("Ada", "user.authorised", "somebody")  # Not anchored yet: the head names it.
         LedgerIndex(federation.database).catch_up(federation.ledger)
@@ -194,6 +218,36 @@ def grant_role(federation: Federation, log: AuditLog) -> None:
     wallets.authorise(ada, bob.id, address)
     roles = LedgerRoles(federation.database)
     assert roles.bring_up(federation.deployment, federation.ledger.registry) == 1
+
+
+def seal_records(federation: Federation, log: AuditLog) -> None:
+    """Two patients of three doctors; one's record is open, the other's was asked for."""
+    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    database = federation.database
+    accounts = Accounts(database, log, cheap)
+    ada = register(accounts, "eda", ADMINISTRATOR)
+    rows = [
+        accounts.authorise(ada, register(accounts, name).id, DOCTOR)
+        for name in ("gia", "hal", "ivo")
+    ]
+    keys = OpenKeys(database, DoctorKeys(database, log, cheap))
+    opened = []
+    for row in rows:
+        token = Sessions(database).open(row)
+        key = keys.find(token, keys.unlock(row, token, PASSWORD))
+        assert key is not None
+        opened.append(key)
+    openings = Openings(database, log)
+    greta = Attributes("Lind", "Greta", "1951-03-08")
+    for approved in (True, False):
+        others = [row.id for row in rows[1:]]
+        patient = Patients(database, log).create(rows[0], greta, others, 2)
+        asked = openings.ask(rows[0], opened[0], patient, "A fall")
+        if approved:
+            openings.approve(rows[1], opened[1], asked)
+            openings.decline(rows[2], asked)
+            openings.open(rows[0], opened[0], asked)
+            openings.revise(rows[0], opened[0], patient, greta)
 
 
 def appeal(federation: Federation, training: str) -> None:

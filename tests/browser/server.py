@@ -43,7 +43,9 @@ def main() -> int:
         made = Accounts(database, AuditLog(database)).create_demo()
         accounts: dict[str, tuple[str, str]] = {}
         for one in made:
-            accounts.setdefault(one.role, (one.email, one.password))
+            others = sum(key.split()[0] == one.role for key in accounts)
+            name = f"{one.role} {others + 1}" if others else one.role
+            accounts[name] = (one.email, one.password)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         sys.stdout.write(json.dumps({"address": address, "accounts": accounts}) + "\n")
         sys.stdout.flush()

@@ -55,6 +55,8 @@ PAGES: dict[str | None, dict[str, str]] = {
     "doctor": {
         "doctor.home": "/doctor/",
         "doctor.new_prediction": "/doctor/predictions/heart/new",
+        "patients.listed": "/patients/",
+        "patients.new": "/patients/new",
     },
     "operator": {"operator.home": "/operator/"},
     "auditor": {"home.index": "/"},
@@ -97,6 +99,11 @@ NO_PAGES = {
     "versions.promote",
     "versions.now",
     "versions.file",
+    # In `test_patients`, where colleagues open a record.
+    "patients.one",
+    "patients.record",
+    "patients.edit",
+    "patients.group",
     "ledger.dossiers.file",
     "ledger.dossiers.code",
     # In `test_behaviour`, while it lasts and when it is over.

@@ -1,0 +1,1 @@
+"""What a doctor holds of patients: sealed, and opened with colleagues only."""

@@ -1,0 +1,161 @@
+"""Sealed records against the audit log, which is anchored: keys, records, openings, one by one.
+
+Nothing is opened for it: an entry of the log has the digest of everything that is sealed of a
+record, so that a check finds an altered ciphertext, share or group as it finds an altered name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.models import (
+    AuditRow,
+    CarerRow,
+    DoctorKeyRow,
+    OpeningAnswerRow,
+    OpeningRow,
+    PatientRow,
+    PatientVersionRow,
+)
+from app.services.check_report import NOTHING, Report
+from crypto.context import Item, canonical
+
+_RECORD: Final = "consilium/record-digest/v1"
+_REASONS: Final = "consilium/record-reasons/v1"
+# What an entry makes of the opening that it names.
+_STATES: Final = {
+    "record.opening_asked": "asked",
+    "record.opened": "open",
+    "record.closed": "closed",
+    "record.opening_withdrawn": "withdrawn",
+}
+_ANSWERS: Final = {"record.opening_approved": "approved", "record.opening_declined": "declined"}
+_SEALED: Final = ("record.sealed", "record.revised", "record.resealed")
+
+
+def record_digest(session: Session, patient: str) -> str:
+    """SHA-256, in hexadecimal digits, of all that is sealed of a patient, and for whom."""
+    row = session.get_one(PatientRow, patient)
+    versions = session.scalars(
+        select(PatientVersionRow).filter_by(patient_id=patient).order_by(PatientVersionRow.version)
+    )
+    carers = session.execute(
+        select(CarerRow, DoctorKeyRow.public_key)
+        .join(DoctorKeyRow, DoctorKeyRow.id == CarerRow.key_id)
+        .where(CarerRow.patient_id == patient)
+        .order_by(CarerRow.user_id)
+    )
+    sealed: list[Item] = [[one.version, one.sealed, one.made_by] for one in versions]
+    group: list[Item] = [
+        [one.user_id, public, one.point, one.share, one.minimum] for one, public in carers
+    ]
+    told = canonical(_RECORD, patient, row.commitments, row.created_by, sealed, group)
+    return sha256(told).hexdigest()
+
+
+def reasons_digest(session: Session, opening: str) -> str:
+    """SHA-256, in hexadecimal digits, of a request's reason as it is sealed for each doctor."""
+    rows = session.scalars(
+        select(OpeningAnswerRow).filter_by(opening_id=opening).order_by(OpeningAnswerRow.user_id)
+    )
+    boxes: list[Item] = [[one.user_id, one.reason] for one in rows]
+    return sha256(canonical(_REASONS, opening, boxes)).hexdigest()
+
+
+def check_records(report: Report, session: Session) -> None:
+    """Compare doctors' keys, sealed records and openings with what the audit log says of them."""
+    log: list[tuple[AuditRow, dict[str, Any]]] = [
+        (row, json.loads(row.details))
+        for row in session.scalars(
+            select(AuditRow)
+            .where(AuditRow.action.like("record.%") | AuditRow.action.like("doctor_key.%"))
+            .order_by(AuditRow.id)
+        )
+    ]
+    _keys(report, session, log)
+    _records(report, session, log)
+    _openings(report, session, log)
+
+
+def _keys(report: Report, session: Session, log: list[tuple[AuditRow, dict[str, Any]]]) -> None:
+    expected: dict[str, str] = {}
+    for entry, details in log:
+        if entry.action == "doctor_key.made":
+            expected[details["public_key"]] = f"of person {entry.actor_id}"
+        elif entry.action == "doctor_key.lost":
+            expected[details["public_key"]] += ", lost"
+    found = {
+        row.public_key: f"of person {row.user_id}{', lost' if row.lost_at else ''}"
+        for row in session.scalars(select(DoctorKeyRow))
+    }
+    _both(report, "doctor’s key", expected, found)
+
+
+def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[str, Any]]]) -> None:
+    expected = {
+        entry.subject: details["digest"] for entry, details in log if entry.action in _SEALED
+    }
+    identifiers = set(session.scalars(select(PatientRow.id)))
+    for table in (PatientVersionRow, CarerRow):
+        identifiers |= set(session.scalars(select(table.patient_id)))
+    stored = set(session.scalars(select(PatientRow.id)))
+    found = {
+        one: record_digest(session, one) if one in stored else "a record that is not there"
+        for one in identifiers
+    }
+    _both(report, "sealed record", expected, found)
+
+
+def _openings(report: Report, session: Session, log: list[tuple[AuditRow, dict[str, Any]]]) -> None:
+    expected: dict[str, dict[str, Any]] = {}
+    for entry, details in log:
+        if entry.action == "record.opening_asked":
+            expected[details["opening"]] = {
+                "patient": entry.subject,
+                "asked by": entry.actor_id,
+                "reasons": details["reasons"],
+            }
+        if state := _STATES.get(entry.action):
+            expected[details["opening"]]["state"] = state
+        if answer := _ANSWERS.get(entry.action):
+            expected[details["opening"]][f"answer of person {entry.actor_id}"] = answer
+    query = select(OpeningRow).options(selectinload(OpeningRow.answers))
+    keys = {row.id: row.user_id for row in session.scalars(select(DoctorKeyRow))}
+    found = {row.id: _opening(session, row, keys) for row in session.scalars(query)}
+    strays = set(session.scalars(select(OpeningAnswerRow.opening_id))) - set(found)
+    found |= {one: {"state": NOTHING} for one in strays}
+    for one in sorted(expected | found):
+        what = f"opening {one[:12]}"
+        left, right = expected.get(one, {}), found.get(one, {})
+        for name in sorted(left.keys() | right.keys()):
+            report.compare(f"{what}, {name}", left.get(name, NOTHING), right.get(name, NOTHING))
+
+
+def _opening(session: Session, row: OpeningRow, keys: Mapping[int, int]) -> dict[str, Any]:
+    """What an opening and its answers say; a key that is somebody else's shows as an answer."""
+    told: dict[str, Any] = {
+        "patient": row.patient_id,
+        "asked by": row.asked_by,
+        "reasons": reasons_digest(session, row.id),
+        "state": row.state,
+    }
+    if keys.get(row.key_id) != row.asked_by:
+        told["key"] = "somebody else’s"
+    for one in row.answers:
+        if one.answer:
+            told[f"answer of person {one.user_id}"] = one.answer
+        if keys.get(one.key_id) != one.user_id:
+            told[f"key of person {one.user_id}"] = "somebody else’s"
+    return told
+
+
+def _both(report: Report, kind: str, expected: Mapping[str, str], found: Mapping[str, str]) -> None:
+    for one in sorted(expected.keys() | found.keys()):
+        what = f"{kind} {one[:12]}"
+        report.compare(what, expected.get(one, NOTHING), found.get(one, NOTHING))

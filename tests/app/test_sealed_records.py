@@ -1,0 +1,467 @@
+"""Sealed records: who opens one with whom, for how long, and what the database tells of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select, update
+
+from app.database import Database
+from app.errors import RequestError, SignInRefused
+from app.models import CarerRow, OpeningAnswerRow, PatientRow, PatientVersionRow, UserRow
+from app.models.base import now
+from app.services.accounts import Accounts
+from app.services.audit import AuditLog
+from app.services.doctor_keys import DoctorKeys
+from app.services.open_keys import OpenKey, OpenKeys
+from app.services.opening_view import Opening, OpeningViews
+from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
+from app.services.passwords import Passwords
+from app.services.patients import ALTERED, Patients
+from app.services.record_sealing import SHARE, Attributes, commitments_of, open_version
+from app.services.roles import ADMINISTRATOR, DOCTOR
+from app.services.sessions import Sessions
+from crypto.box import open_box
+from crypto.errors import SealError
+from crypto.feldman import recover
+from tests.app.people import PASSWORD, register
+
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+GRETA = Attributes(
+    "Lindqvistsson", "Greta", "1951-03-08", "female", "KH-778341", "0170 5550199", "Lives alone."
+)
+REASON = "Greta Lindqvistsson fell in the bath"
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.late = timedelta()
+
+    def __call__(self) -> datetime:
+        return now() + self.late
+
+
+@dataclass
+class Doctor:
+    """A doctor with a session in which the key is open."""
+
+    row: UserRow
+    token: str
+    browser: bytes
+    key: OpenKey
+
+
+class Clinic:
+    """An installation without a chain, its services, and doctors who are signed in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = Database(f"sqlite:///{path}")
+        self.database.migrate()
+        self.audit = AuditLog(self.database)
+        self.accounts = Accounts(self.database, self.audit, CHEAP)
+        self.sessions = Sessions(self.database)
+        self.keys = OpenKeys(self.database, DoctorKeys(self.database, self.audit, CHEAP))
+        self.clock = Clock()
+        self.patients = Patients(self.database, self.audit)
+        self.openings = Openings(self.database, self.audit, self.clock)
+        self.views = OpeningViews(self.database, self.clock)
+        self.ada = register(self.accounts, "ada", ADMINISTRATOR)
+
+    def doctor(self, name: str) -> Doctor:
+        person = register(self.accounts, name)
+        return self.sign_in(self.accounts.authorise(self.ada, person.id, DOCTOR))
+
+    def sign_in(self, row: UserRow, password: str = PASSWORD) -> Doctor:
+        token = self.sessions.open(row)
+        browser = self.keys.unlock(row, token, password)
+        key = self.keys.find(token, browser)
+        assert key is not None
+        return Doctor(row, token, browser, key)
+
+    def seal(self, *group: Doctor, quorum: int = 2) -> str:
+        first, *others = group
+        return self.patients.create(first.row, GRETA, [one.row.id for one in others], quorum)
+
+    def opening(self, who: Doctor, patient: str) -> Opening:
+        return self.views.of_patient(who.row, who.key, patient)[0]
+
+    def altered(self, table: type, **values: object) -> None:
+        with self.database.transaction() as session:
+            session.execute(update(table).values(**values))
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Iterator[Clinic]:
+    made = Clinic(tmp_path / "clinic.db")
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def trio(clinic: Clinic) -> tuple[Doctor, Doctor, Doctor]:
+    return clinic.doctor("bea"), clinic.doctor("carl"), clinic.doctor("dora")
+
+
+def test_a_colleague_s_approval_opens_the_record(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    with pytest.raises(RequestError, match="shares of 2 doctors, and 1"):
+        clinic.openings.open(bea.row, bea.key, asked)
+    (waiting,) = clinic.views.waiting_for(carl.row, carl.key)
+    assert (waiting.reason, waiting.asked_name, waiting.ready) == (REASON, "bea", False)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    assert clinic.opening(bea, patient).ready
+    assert clinic.views.waiting_for(carl.row, carl.key) == []
+    clinic.openings.open(bea.row, bea.key, asked)
+    (version,) = clinic.openings.read(bea.row, bea.key, patient)
+    assert (version.attributes, version.by, version.number) == (GRETA, "bea", 1)
+
+
+def test_who_approved_has_not_opened_it(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    for other in (carl, dora):
+        with pytest.raises(RequestError):
+            clinic.openings.open(other.row, other.key, asked)
+        with pytest.raises(RequestError, match="closed"):
+            clinic.openings.read(other.row, other.key, patient)
+
+
+def test_outside_of_the_care_group_there_is_no_such_patient(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(trio[0].row, trio[0].key, patient, REASON)
+    eve = clinic.doctor("eve")
+    assert clinic.patients.mine(eve.row, eve.key) == []
+    assert clinic.patients.find(eve.row, eve.key, patient) is None
+    assert clinic.views.of_patient(eve.row, eve.key, patient) == []
+    for forbidden in (
+        lambda: clinic.openings.ask(eve.row, eve.key, patient, REASON),
+        lambda: clinic.openings.approve(eve.row, eve.key, asked),
+        lambda: clinic.openings.open(eve.row, eve.key, asked),
+        lambda: clinic.openings.read(eve.row, eve.key, patient),
+        lambda: clinic.openings.revise(eve.row, eve.key, patient, GRETA),
+        lambda: clinic.openings.end(eve.row, asked),
+    ):
+        with pytest.raises(RequestError):
+            forbidden()
+
+
+def test_nobody_approves_twice_or_what_was_asked_by_oneself(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    asked = clinic.openings.ask(bea.row, bea.key, clinic.seal(*trio, quorum=3), REASON)
+    with pytest.raises(RequestError, match="yourself"):
+        clinic.openings.approve(bea.row, bea.key, asked)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    with pytest.raises(RequestError, match="already"):
+        clinic.openings.approve(carl.row, carl.key, asked)
+    with pytest.raises(RequestError, match="3 doctors, and 2"):
+        clinic.openings.open(bea.row, bea.key, asked)
+    clinic.openings.decline(dora.row, asked)
+    with pytest.raises(RequestError, match="3 doctors, and 2"):
+        clinic.openings.open(bea.row, bea.key, asked)
+
+
+def test_an_open_record_closes_by_itself_and_its_shares_are_erased(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    clinic.clock.late = OPEN_FOR - timedelta(seconds=30)
+    assert clinic.openings.read(bea.row, bea.key, patient)
+    clinic.clock.late = OPEN_FOR + timedelta(seconds=1)
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.read(bea.row, bea.key, patient)
+    assert clinic.opening(bea, patient).state == CLOSED
+    assert clinic.openings.end_overdue() == 1
+    with clinic.database.transaction() as session:
+        assert set(session.scalars(select(OpeningAnswerRow.share))) == {None}
+    assert clinic.openings.end_overdue() == 0
+
+
+def test_a_request_that_nobody_answers_lapses(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.clock.late = ASKED_FOR
+    assert clinic.views.waiting_for(carl.row, carl.key) == []
+    with pytest.raises(RequestError):
+        clinic.openings.approve(carl.row, carl.key, asked)
+    assert clinic.opening(bea, patient).state == WITHDRAWN
+    clinic.openings.ask(bea.row, bea.key, patient, "Asked again")
+
+
+def test_closing_ends_it_at_once(clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    with pytest.raises(RequestError, match="already"):
+        clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    clinic.openings.end(bea.row, asked)
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.read(bea.row, bea.key, patient)
+    with pytest.raises(RequestError, match="over"):
+        clinic.openings.open(bea.row, bea.key, asked)
+
+
+def test_revising_keeps_what_was_entered_before(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    married = Attributes("Öberg", "Greta", "1951-03-08", "female")
+    clinic.openings.revise(bea.row, bea.key, patient, married)
+    newest, first = clinic.openings.read(bea.row, bea.key, patient)
+    assert (newest.attributes, first.attributes) == (married, GRETA)
+    for who in (bea, carl, dora):
+        (seen,) = clinic.patients.mine(who.row, who.key)
+        assert (seen.minimum.initials, seen.versions) == ("G.Ö.", 2)
+
+
+def test_a_damaged_share_is_named_and_the_others_open_without_it(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    with clinic.database.transaction() as session:
+        row = session.get_one(CarerRow, (patient, carl.row.id))
+        row.share = row.share[:-1] + bytes([row.share[-1] ^ 1])
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    with pytest.raises(RequestError, match="Your share of this record is damaged"):
+        clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.approve(dora.row, dora.key, asked)
+    with clinic.database.transaction() as session:
+        lent = session.get_one(OpeningAnswerRow, (asked, dora.row.id))
+        assert lent.share is not None
+        lent.share = lent.share[:-1] + bytes([lent.share[-1] ^ 1])
+    with pytest.raises(RequestError, match="Damaged: the share of dora"):
+        clinic.openings.open(bea.row, bea.key, asked)
+
+
+def test_altered_records_are_told_never_shown(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient, other = clinic.seal(*trio), clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    with clinic.database.transaction() as session:
+        foreign = session.get_one(PatientVersionRow, (other, 1)).sealed
+        session.get_one(PatientVersionRow, (patient, 1)).sealed = foreign
+    with pytest.raises(RequestError, match="altered"):
+        clinic.openings.read(bea.row, bea.key, patient)
+    clinic.altered(CarerRow, minimum=b"something else")
+    assert {one.minimum.initials for one in clinic.patients.mine(bea.row, bea.key)} == {ALTERED}
+
+
+@pytest.mark.parametrize("quorum", [1, 4, 0, -1])
+def test_a_quorum_is_a_majority(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor], quorum: int
+) -> None:
+    with pytest.raises(RequestError, match="majority"):
+        clinic.seal(*trio, quorum=quorum)
+    assert clinic.patients.mine(trio[0].row, trio[0].key) == []
+
+
+def test_a_group_of_two_is_refused(clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]) -> None:
+    with pytest.raises(RequestError, match="at least 2 colleagues"):
+        clinic.seal(*trio[:2])
+    with pytest.raises(RequestError, match="cannot care"):
+        clinic.patients.create(trio[0].row, GRETA, [trio[1].row.id, clinic.ada.id], 2)
+
+
+def test_the_own_password_opens_the_key_and_a_new_one_keeps_it(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    with pytest.raises(SignInRefused):
+        clinic.keys.unlock(bea.row, bea.token, "another password entirely")
+    row = clinic.accounts.change_password(bea.row.id, PASSWORD, "a quite different sentence")
+    bea = clinic.sign_in(row, "a quite different sentence")
+    (seen,) = clinic.patients.mine(bea.row, bea.key)
+    assert seen.minimum.initials == "G.L."
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+
+
+def test_a_password_that_was_reset_opens_nothing_of_before(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    """Whoever resets passwords would read records else."""
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    row = clinic.accounts.set_password(bea.row.id, "what the command line chose")
+    assert clinic.keys.find(bea.token, bea.browser) is None
+    bea = clinic.sign_in(row, "what the command line chose")
+    assert clinic.patients.mine(bea.row, bea.key) == []
+    with pytest.raises(RequestError):
+        clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    (seen,) = clinic.patients.mine(carl.row, carl.key)
+    assert {one.name: one.able for one in seen.carers} == {
+        "bea": False, "carl": True, "dora": True,
+    }  # fmt: skip
+    asked = clinic.openings.ask(dora.row, dora.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(dora.row, dora.key, asked)
+
+
+def opened(clinic: Clinic, who: Doctor, helper: Doctor, patient: str) -> str:
+    asked = clinic.openings.ask(who.row, who.key, patient, REASON)
+    clinic.openings.approve(helper.row, helper.key, asked)
+    clinic.openings.open(who.row, who.key, asked)
+    return asked
+
+
+def test_a_lost_share_is_replaced_and_who_left_has_none(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    with clinic.database.transaction() as session:
+        old = session.get_one(CarerRow, (patient, dora.row.id))
+        kept = {
+            one.user_id: one for one in (old, session.get_one(CarerRow, (patient, carl.row.id)))
+        }
+        before = session.get_one(PatientRow, patient).commitments
+    row = clinic.accounts.set_password(bea.row.id, "what the command line chose")
+    bea = clinic.sign_in(row, "what the command line chose")
+    eve = clinic.doctor("eve")
+    opened(clinic, dora, carl, patient)
+    waiting = clinic.openings.ask(carl.row, carl.key, patient, "Needs it, too")
+    clinic.openings.reseal(dora.row, dora.key, patient, [bea.row.id, eve.row.id], 2)
+
+    assert clinic.patients.mine(carl.row, carl.key) == []
+    with pytest.raises(RequestError):
+        clinic.openings.open(carl.row, carl.key, waiting)
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.read(dora.row, dora.key, patient)
+    opened(clinic, bea, eve, patient)
+    (version,) = clinic.openings.read(bea.row, bea.key, patient)
+    assert (version.attributes, version.by) == (GRETA, "bea")
+    (seen,) = clinic.patients.mine(bea.row, bea.key)
+    assert (seen.minimum.initials, seen.able, seen.quorum) == ("G.L.", 3, 2)
+
+    # The old shares still give the old key, which opens nothing of what is stored now.
+    shares = {
+        kept[one.row.id].point: open_box(
+            one.key.private, kept[one.row.id].share, SHARE, patient, kept[one.row.id].point
+        )
+        for one in (carl, dora)
+    }
+    secret = recover(commitments_of(PatientRow(commitments=before)), shares)
+    with clinic.database.transaction() as session, pytest.raises(SealError):
+        open_version(session.get_one(PatientVersionRow, (patient, 1)), secret)
+
+
+def test_a_closed_record_keeps_its_group(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    group = [carl.row.id, dora.row.id]
+    with pytest.raises(RequestError, match="closed"):
+        clinic.openings.reseal(bea.row, bea.key, patient, group, 3)
+    opened(clinic, bea, carl, patient)
+    for wrong, quorum in (([carl.row.id], 2), (group, 1), ([*group, 4711], 2)):
+        with pytest.raises(RequestError):
+            clinic.openings.reseal(bea.row, bea.key, patient, wrong, quorum)
+    assert clinic.openings.read(bea.row, bea.key, patient)
+
+
+def test_a_session_s_key_opens_with_its_browser_only(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    assert clinic.keys.find(bea.token, carl.browser) is None
+    assert clinic.keys.find(bea.token, b"") is None
+    assert clinic.keys.find(carl.token, bea.browser) is None
+    clinic.sessions.end(bea.token)
+    assert clinic.keys.find(bea.token, bea.browser) is None
+
+
+def test_who_is_no_doctor_gets_no_key(clinic: Clinic) -> None:
+    ada = clinic.accounts.authorise(clinic.ada, clinic.ada.id, ADMINISTRATOR)
+    with pytest.raises(RequestError, match="for doctors"):
+        clinic.keys.unlock(ada, clinic.sessions.open(ada), PASSWORD)
+
+
+def test_the_database_tells_nothing_of_the_patient(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not while it lies open, either; nor the shares, the reason, or anybody's private key."""
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    clinic.openings.revise(bea.row, bea.key, patient, GRETA)
+    assert clinic.opening(bea, patient).state == OPEN
+    private = bea.key.private.private_numbers().private_value.to_bytes(32, "big")
+    kept = [
+        *(GRETA.family_name, GRETA.given_name, GRETA.born, GRETA.number, GRETA.contact),
+        *(GRETA.notes, GRETA.initials, REASON, PASSWORD),
+    ]
+    secrets = [one.encode() for one in kept] + [one.encode("utf-16-le") for one in kept]
+    secrets += [private, private.hex().encode(), bea.browser, bea.browser.hex().encode()]
+    dumped = clinic.path.read_bytes() + caplog.text.encode()
+    with closing(sqlite3.connect(clinic.path)) as database:
+        for line in database.iterdump():
+            dumped += line.encode() + b"\n"
+    dumped += (
+        Path(f"{clinic.path}-wal").read_bytes() if Path(f"{clinic.path}-wal").exists() else b""
+    )
+    assert b"record.revised" in dumped
+    for one in secrets:
+        assert one not in dumped
+        assert one.hex().encode() not in dumped.lower()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"family_name": " "}, "family name"),
+        ({"born": "08.03.1951"}, "year, month and day"),
+        ({"born": "2951-03-08"}, "cannot be right"),
+        ({"sex": "x"}, "Choose one of"),
+        ({"notes": "x" * 4001}, "at most 4000"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor], wrong: dict[str, str], told: str
+) -> None:
+    attributes = Attributes(**{"family_name": "B", "given_name": "A", "born": "2000-01-01"} | wrong)
+    with pytest.raises(RequestError, match=told):
+        clinic.patients.create(trio[0].row, attributes, [one.row.id for one in trio[1:]], 2)

@@ -1,0 +1,23 @@
+"""The measurement of records takes every step of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.records import measure, shamir_deal, shamir_open
+from crypto.feldman import ORDER
+
+
+@pytest.mark.parametrize("secret", [1, ORDER - 1])
+def test_the_peer_shares_the_same_scalar(secret: int) -> None:
+    shares = shamir_deal(secret)
+    assert shamir_open(shares) == secret
+    assert shamir_open(shares | {2: (shares[2] + 1) % ORDER}) != secret
+
+
+def test_every_step_is_measured() -> None:
+    figures = measure(1)
+    assert set(figures) == {
+        *("deal", "check", "open", "seal shares", "open a share", "shamir deal", "shamir open"),
+    }
+    assert min(figures.values()) > 0

@@ -1,0 +1,94 @@
+"""Doctors seal a patient, one asks for the record, a colleague approves: by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site
+from tests.browser.person import WAYS, Person, View
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
+
+REASON = "Fell in the bath, blood pressure unknown"
+
+
+@pytest.mark.parametrize("view", WAYS, ids=str)
+def test_a_record_is_sealed_and_opened_with_a_colleague(
+    view: View, site: Site, arrive: Callable[..., Person]
+) -> None:
+    ines, jonas = arrive(view, "doctor"), arrive(view, "doctor 2")
+    name = f"Lindqvist{view.width}{view.scheme}"
+    path = _seal(ines, name)
+    ines.fill("Reason", REASON)
+    ines.press("Ask the care group")
+    expect(ines.page.get_by_text("1 of 2 doctors agree")).to_be_visible()
+    ines.require_good_page()
+
+    jonas.through_menu("Patients")
+    expect(jonas.page.get_by_text(REASON).first).to_be_visible()
+    jonas.require_good_page()
+    jonas.open(path)
+    jonas.press("Approve what Dr. Ines Brandt asks")
+    expect(jonas.page.get_by_text("Enter your password.")).to_be_visible()
+    jonas.require_good_page()
+    jonas.fill("Your password", site.accounts["doctor 2"][1])
+    jonas.press("Approve what Dr. Ines Brandt asks")
+    expect(jonas.page.get_by_text("You approved it")).to_be_visible()
+    expect(jonas.page.locator("main")).not_to_contain_text(name)
+
+    ines.open(path)
+    ines.fill("Your password", site.accounts["doctor"][1])
+    ines.press("Open the record")
+    expect(ines.page.get_by_role("heading", name=f"Greta {name}")).to_be_visible()
+    ines.require_good_page()
+    _change(ines)
+    ines.press("Care group", role="link")
+    expect(ines.page.get_by_role("button", name="Seal it anew")).to_be_visible()
+    ines.require_good_page()
+    ines.press("Leave it as it is", role="link")
+    ines.press("Close it now")
+    expect(ines.page.get_by_text("shares that were lent for it are erased")).to_be_visible()
+    ines.require_good_page()
+    ines.open(f"{path}/record")
+    expect(ines.page.get_by_text("The record is closed.")).to_be_visible()
+
+    ada = arrive(view, "administrator")
+    ada.open(path)
+    expect(ada.page.locator("body")).not_to_contain_text("G.L.")
+
+
+def _seal(ines: Person, name: str) -> str:
+    """Enter a patient, first without a name; the address of the page."""
+    ines.through_menu("Patients")
+    ines.press("New patient", role="link")
+    ines.fill("Given name", "Greta")
+    ines.press("Seal the patient")
+    expect(ines.page.get_by_text("Enter the family name.")).to_be_visible()
+    expect(ines.page.get_by_label("Given name", exact=True)).to_have_value("Greta")
+    ines.require_good_page()
+    ines.fill("Family name", name)
+    ines.page.get_by_label("Date of birth", exact=True).fill("1951-03-08")
+    for colleague in ("Dr. Jonas Keller", "Dr. Mira Sato"):
+        box = ines.page.get_by_role("checkbox", name=colleague)
+        if not box.is_checked():
+            ines.tab_to(box)
+            ines.page.keyboard.press("Space")
+    ines.press("Seal the patient")
+    expect(ines.page.get_by_text("The patient is sealed.")).to_be_visible()
+    expect(ines.page.locator("main")).not_to_contain_text(name)
+    ines.require_good_page()
+    return ines.page.url.removeprefix(ines.address)
+
+
+def _change(ines: Person) -> None:
+    ines.press("Change", role="link")
+    expect(ines.page.get_by_role("button", name="Seal the change")).to_be_visible()
+    ines.require_good_page()
+    ines.fill("Contact", "0170 5550199")
+    ines.press("Seal the change")
+    expect(ines.page.get_by_text("0170 5550199")).to_be_visible()
+    ines.press_summary("Version 1")
+    ines.require_good_page()
