@@ -46,4 +46,4 @@ def typical_words(column: Column, typical: Typical, unit: Unit) -> str:
         return unit_words(f"{typical[0] / unit.factor:.3g}", unit.name)
     shares = list(zip(column.categories, typical, strict=True))
     told = shares[1:] if column.kind == "binary" else shares
-    return ", ".join(f"{share * 100:.0f} % {one.label}" for one, share in told)
+    return ", ".join(f"{share * 100:.0f}\N{NO-BREAK SPACE}% {one.label}" for one, share in told)

@@ -167,8 +167,10 @@ def test_what_is_assumed_of_a_missing_value_is_told_in_its_unit() -> None:
     told = [typical_words(chol, (246.6,), unit) for unit in asked_units(chol)]
     assert told == ["247 mg/dl", "6.38 mmol/l"]
     none = asked_units(sex)[0]
-    assert typical_words(sex, (0.21, 0.79), none) == "79 % male"
-    assert typical_words(cp, (0.05, 0.19, 0.22, 0.54), none).startswith("5 % typical angina, 19 %")
+    assert typical_words(sex, (0.21, 0.79), none) == "79\N{NO-BREAK SPACE}% male"
+    assert typical_words(cp, (0.05, 0.19, 0.22, 0.54), none).startswith(
+        "5\N{NO-BREAK SPACE}% typical angina, 19\N{NO-BREAK SPACE}%"
+    )
 
 
 def test_a_choice_that_is_not_offered_is_refused(app: Flask) -> None:
