@@ -50,7 +50,7 @@ server. They go with the answer, with signing out, when somebody else signs in, 
       back.hidden = true;
     };
     const at = clock.format(new Date(kept.at));
-    const ended = document.referrer && new URL(document.referrer).pathname === form.dataset.signIn;
+    const ended = document.referrer && new URL(document.referrer).pathname.startsWith(form.dataset.signIn);
     const text = ended
       ? `Your session ended before you got an answer. The values are back as you left them at ${at}.`
       : `Values that you typed here at ${at} were not answered. Put them back only for the same patient.`;
