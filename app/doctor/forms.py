@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -10,14 +11,35 @@ from wtforms import Field, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
-from app.doctor.words import value_words
+from app.doctor.measures import MOST_DIGITS, Measure, read_measured
+from app.doctor.words import bounds
+from app.web.number_field import about_comma
 from fl.datasets import Task
+from fl.datasets.asking import grouped, plausible_of
 from fl.datasets.task import Column
+from fl.datasets.units import Unit, asked_units, quantity_of
 from fl.errors import ValueFormatError
 
 UNKNOWN = "Not known"
-# Longer than any number that lies in a column's range; what is longer is no measurement.
-MOST_DIGITS = 20
+# No column's name has a dash.
+_UNIT, _SURE = "-unit", "-sure"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a field, or to be confirmed: `anchor` is the element to go to."""
+
+    anchor: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A group of a form's fields."""
+
+    title: str
+    measures: tuple[Measure, ...]
 
 
 class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -26,49 +48,97 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     task: Task
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
-        """Check every field; a form without a single value is refused as a whole."""
-        valid = bool(super().validate(extra_validators))
-        if valid and all(value is None for value in self.values().values()):
+        """Check every field; what is possible but not plausible needs its tick.
+
+        A form without a single value is refused as a whole.
+        """
+        if not super().validate(extra_validators):
+            return False
+        if all(value is None for value in self.values().values()):
             self.form_errors.append(
                 "Enter at least one value. Of nothing, the model can only tell its average."
             )
             return False
-        return valid
+        return not any(one.doubtful and not one.confirmed for one in self.measures())
 
-    def measures(self) -> Iterator[tuple[Column, Field]]:
-        """Each column with its field, in the order of the task."""
+    def measures(self) -> Iterator[Measure]:
+        """Each column with its fields, in the order of the task."""
         for column in self.task.columns:
-            yield column, self[column.name]
+            name = field_name(column)
+            yield Measure(
+                column,
+                self[name],
+                self._fields.get(name + _UNIT),
+                self._fields.get(name + _SURE),
+                plausible_of(self.task, column),
+            )
+
+    def sections(self) -> list[Section]:
+        """The same in groups, as they are asked."""
+        by_name = {one.column.name: one for one in self.measures()}
+        return [
+            Section(group.title, tuple(by_name[column.name] for column in group.columns))
+            for group in grouped(self.task)
+        ]
 
     def values(self) -> dict[str, float | None]:
         """The stored value of each column, None where it is not known. Only of a valid form."""
-        found: dict[str, float | None] = {}
-        for column, field in self.measures():
-            value = column.parse(_plain(field.data))
-            found[column.name] = None if value != value else value
-        return found
+        return {one.column.name: one.read() for one in self.measures()}
 
-    def shown(self) -> list[tuple[str, str]]:
-        """Label and value of each column as a person reads them. Only of a valid form."""
-        values = self.values()
-        return [
-            (column.label, value_words(column, values[column.name])) for column in self.task.columns
-        ]
+    def units(self) -> dict[str, str]:
+        """The unit that was chosen, by what is measured (`fl.datasets.units.quantity_of`)."""
+        choices = (one for one in self.measures() if one.unit_field is not None)
+        return {quantity_of(one.column): one.unit.name for one in choices}
+
+    def problems(self) -> list[Problem]:
+        """What keeps the values from being used, in the order of the fields on the page."""
+        return [one for part in self.sections() for m in part.measures for one in _problems(m)]
+
+    def carried(self) -> list[tuple[str, str]]:
+        """Name and value of each field that was filled in, to be sent again by another page."""
+        sent = [f for one in self.measures() for f in (one.field, one.unit_field, one.sure) if f]
+        return [(field.name, field.data) for field in sent if field.data]
 
 
 def values_form(task: Task) -> type[ValuesForm]:
-    """The form for a task's columns: its fields are named as the columns are."""
-    fields: dict[str, Any] = {column.name: _field(column) for column in task.columns}
-    return type(f"{task.name.capitalize()}Form", (ValuesForm,), {"task": task} | fields)
+    """The form for a task's columns; see `field_name`."""
+    fields: dict[str, Any] = {}
+    for column in task.columns:
+        name = field_name(column)
+        fields[name] = _field(column)
+        if len(units := asked_units(column)) > 1:
+            choices = [SelectChoice(one.name, one.name) for one in units]
+            fields[name + _UNIT] = SelectField("Unit", choices=choices, default=units[0].name)
+        if plausible_of(task, column) is not None:
+            fields[name + _SURE] = StringField("Sure")
+    return type("TaskForm", (ValuesForm,), {"task": task} | fields)
+
+
+def preferred(task: Task, units: Mapping[str, str]) -> dict[str, str]:
+    """What an empty form begins with, where these units (see `ValuesForm.units`) are preferred."""
+    found: dict[str, str] = {}
+    for column in task.columns:
+        names = [one.name for one in asked_units(column)]
+        wanted = units.get(quantity_of(column), "") if len(names) > 1 else ""
+        if wanted in names:
+            found[field_name(column) + _UNIT] = wanted
+    return found
+
+
+def field_name(column: Column) -> str:
+    """A column's name; WTForms takes nothing that begins with an underline for a field."""
+    return f"c{column.name}" if column.name.startswith("_") else column.name
 
 
 def _field(column: Column) -> Any:
     if column.kind == "number":
+        # Keyboards of phones for numbers have no minus.
+        keys = {"inputmode": "decimal"} if column.low >= 0 else {}
         return StringField(
             column.label,
             [_check(column)],
             description=_range(column),
-            render_kw={"inputmode": "decimal", "autocomplete": "off", "maxlength": MOST_DIGITS},
+            render_kw=keys | {"autocomplete": "off", "maxlength": MOST_DIGITS},
         )
     options = [SelectChoice(one.value, _capital(one.label)) for one in column.categories]
     kind = RadioField if column.kind == "binary" else SelectField
@@ -76,31 +146,53 @@ def _field(column: Column) -> Any:
 
 
 def _check(column: Column) -> Any:
-    def check(_: FlaskForm, field: Field) -> None:
+    def check(form: ValuesForm, field: Field) -> None:
+        measure = next(one for one in form.measures() if one.field is field)
         try:
-            column.parse(_plain(field.data))
+            measure.read()
         except ValueFormatError as error:
-            unit = f" {column.unit}" if column.unit else ""
-            bounds = f"{_bounds(column)}{unit}"
+            typed = field.data.strip()[:MOST_DIGITS]
+            expected = bounds(column.low, column.high, measure.unit)
             raise ValidationError(
-                f"Expected a number from {bounds}, got “{field.data.strip()[:MOST_DIGITS]}”."
+                f"Expected a number from {expected}, got “{typed}”."
+                + (about_comma(field.raw_data) or _about_unit(measure))
             ) from error
 
     return check
 
 
-def _plain(text: str | None) -> str:
-    """What was typed, with a decimal point where somebody writes a comma."""
-    return (text or "").strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
+def _about_unit(measure: Measure) -> str:
+    """Where the number would be possible in another unit, after a space that question; else ""."""
+    return next(
+        (
+            f" In {unit.name} it would be possible: is the unit right?"
+            for unit in measure.units
+            if unit != measure.unit and _is_possible(measure, unit)
+        ),
+        "",
+    )
+
+
+def _is_possible(measure: Measure, unit: Unit) -> bool:
+    try:
+        return read_measured(measure.column, measure.field.data.strip(), unit) is not None
+    except ValueFormatError:
+        return False
+
+
+def _problems(measure: Measure) -> Iterator[Problem]:
+    label, field = measure.column.label, measure.field
+    # A group of radio buttons has no element of its own; its first button has.
+    anchor = f"{field.id}-0" if field.type == "RadioField" else field.id
+    yield from (Problem(anchor, label, text) for text in field.errors)
+    if measure.unit_field is not None and measure.unit_field.errors:
+        yield Problem(measure.unit_field.id, label, "Choose one of the units.")
+    if not field.errors and measure.sure is not None and measure.doubtful and not measure.confirmed:
+        yield Problem(measure.sure.id, label, measure.question)
 
 
 def _range(column: Column) -> str:
-    text = _bounds(column)
-    return f"{text}; 0 means not known" if column.zero_is_missing else text
-
-
-def _bounds(column: Column) -> str:
-    return f"{column.low:g} to {column.high:g}".replace("-", "\N{MINUS SIGN}")
+    return "; ".join(bounds(column.low, column.high, unit) for unit in asked_units(column))
 
 
 def _capital(label: str) -> str:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, session
 
-from app.doctor.forms import ValuesForm, values_form
+from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
+from app.doctor.words import typical_words
 from app.errors import ModelRefused
 from app.services.predictions import Prediction
 from app.services.roles import DOCTOR
 from app.web import header, login
 from app.web.roles import requires
 from app.web.services import services
-from fl.datasets import Task, get_task, task_names
+from fl.datasets import Statistics, Task, get_task, task_names
+from fl.datasets.typical import typical
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 
 Page = tuple[str, HTTPStatus]
+
+# Which units somebody prefers is no patient's secret: the signed cookie may hold it.
+_UNITS = "units"
 
 
 @blueprint.get("/")
@@ -32,11 +38,10 @@ def home() -> str:
 @blueprint.get("/predictions/<task>/new")
 @requires(DOCTOR)
 def new_prediction(task: str) -> str:
-    """An empty form for one patient's values."""
+    """An empty form for one patient's values, in the units that were chosen last."""
     chosen = _task(task)
-    return render_template(
-        "doctor/new_prediction.html", form=values_form(chosen)(), task=chosen, tasks=_tasks()
-    )
+    form = values_form(chosen)(data=preferred(chosen, session.get(_UNITS, {})))
+    return _form_page(chosen, form)
 
 
 @blueprint.post("/predictions/<task>/new")
@@ -45,15 +50,45 @@ def predict(task: str) -> Page:
     """The risk, from the model that the ledger names; nothing of the patient is stored."""
     chosen = _task(task)
     form = values_form(chosen)()
-    if "change" in request.form or not form.validate_on_submit():
-        status = HTTPStatus.OK if "change" in request.form else HTTPStatus.UNPROCESSABLE_ENTITY
-        page = render_template("doctor/new_prediction.html", form=form, task=chosen, tasks=_tasks())
-        return page, status
+    session[_UNITS] = session.get(_UNITS, {}) | form.units()
+    if "change" in request.form:
+        return _form_page(chosen, form), HTTPStatus.OK
+    if not form.validate_on_submit():
+        return _form_page(chosen, form), HTTPStatus.UNPROCESSABLE_ENTITY
     try:
         prediction = services().predictions.predict(chosen.name, form.values())
     except ModelRefused as refused:
         return _refusal(chosen, form, refused)
     return _result(chosen, form, prediction)
+
+
+def _form_page(task: Task, form: ValuesForm) -> str:
+    return render_template(
+        "doctor/new_prediction.html",
+        form=form,
+        task=task,
+        tasks=_tasks(),
+        problems=form.problems() if form.is_submitted() else [],
+        assumed=_assumed(task, form, _statistics(task)),
+    )
+
+
+def _statistics(task: Task) -> Statistics | None:
+    """What missing values are taken from, where there is a model that may answer."""
+    try:
+        return services().predictions.statistics(task.name)
+    except ModelRefused:
+        return None
+
+
+def _assumed(task: Task, form: ValuesForm, statistics: Statistics | None) -> Mapping[str, str]:
+    """By column, what the model assumes of a missing value, as words in the chosen unit."""
+    found = typical(task, statistics) if statistics is not None else {}
+    return {
+        one.column.name: typical_words(one.column, found[one.column.name], one.unit)
+        for one in form.measures()
+        if one.column.name in found
+    }
 
 
 def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
@@ -71,6 +106,7 @@ def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
         explanation=explanation,
         bars=bars(explanation),
         warnings=list(warnings(explanation)),
+        assumed=_assumed(task, form, prediction.statistics),
     )
     return page, HTTPStatus.OK
 

@@ -84,7 +84,7 @@ class Prediction:
 
     What is explained is the probability of the last class, the disease. `score` is what the model
     itself says of that; with a `calibration` the probability differs from it and lies in `interval`
-    with 95 %.
+    with 95 %. `statistics` are those that scaled the values and stood in for missing ones.
     """
 
     probability: Mapping[str, float]
@@ -92,6 +92,7 @@ class Prediction:
     interval: tuple[float, float] | None
     calibration: Calibration | None
     explanation: Explanation
+    statistics: Statistics
     model_sha256: str
     version: str
     checked_at: datetime
@@ -146,6 +147,13 @@ class Predictions:
         """Compare the model in use with the chain. Raises ModelRefused."""
         return self._load(task).check
 
+    def statistics(self, task: str) -> Statistics:
+        """The statistics by which the model in use scales values, compared with the chain.
+
+        Raises ModelRefused.
+        """
+        return self._load(task).statistics
+
     def predict(self, task: str, values: Values) -> Prediction:
         """The probabilities of a patient's `values`: by column, as stored, None where missing.
 
@@ -174,6 +182,7 @@ class Predictions:
             interval=None if curve is None else curve.interval(float(found[-1])),
             calibration=curve,
             explanation=explain(data, model.statistics, risks, features),
+            statistics=model.statistics,
             model_sha256=known.model_sha256,
             version=known.version,
             checked_at=known.checked_at,

@@ -91,6 +91,7 @@ class Header:
 
     navigation: list[Link] = field(default_factory=list)
     person: str = ""
+    person_id: int | None = None
     role: str = ""
     password_address: str = ""
     federation: str = ""
@@ -156,7 +157,7 @@ def _header(ticks: LedgerTicks) -> Header:
         if person is None:
             return Header(_stranger())
         if person.role is None:
-            return Header([], person.row.name, "No role yet")
+            return Header([], person.row.name, person.row.id, "No role yet")
         return _full(person, person.role, ticks)
     except SQLAlchemyError:
         return Header()
@@ -170,6 +171,7 @@ def _full(person: Viewer, role: str, ticks: LedgerTicks) -> Header:
     return Header(
         navigation=[_link(text, endpoint) for text, endpoint in _pages(role)],
         person=person.row.name,
+        person_id=person.row.id,
         role=roles.WORDS[role],
         password_address=url_for("auth.password"),
         federation=f"{counts.get('hospital', 0)} hospitals, {counts.get('node', 0)} nodes",

@@ -13,7 +13,7 @@ import numpy as np
 from fl.datasets.partition import Partition, deal
 from fl.datasets.source import Provenance, read_csv
 from fl.datasets.table import Table
-from fl.datasets.task import Column, Defaults, Task
+from fl.datasets.task import Column, Defaults, Group, Plausible, Task
 
 FILE = "diabetes.csv"
 SHA256 = "698c203a14aa31941d2251175330c9199f3ccdb31597abbba2a3e35416257a72"
@@ -44,6 +44,23 @@ COLUMNS = (
     Column("Age", "Age", "number", "years", 18, 100),
 )
 
+GROUPS = (
+    Group("Person and family", ("Age", "Pregnancies", "DiabetesPedigreeFunction")),
+    Group("Body", ("BMI", "SkinThickness")),
+    Group("Blood pressure and blood", ("BloodPressure", "Glucose", "Insulin")),
+)
+
+PLAUSIBLE = (
+    Plausible("Pregnancies", 0, 14),
+    Plausible("Glucose", 60, 197),
+    Plausible("BloodPressure", 39, 110),
+    Plausible("SkinThickness", 8, 58),
+    Plausible("Insulin", 15, 683),
+    Plausible("BMI", 18.9, 53.6),
+    Plausible("DiabetesPedigreeFunction", 0.08, 1.94),
+    Plausible("Age", 21, 69),
+)
+
 
 def _load(partition: Partition) -> Mapping[str, Table]:
     rows = read_csv(FILE, SHA256, [*(column.name for column in COLUMNS), "Outcome"])
@@ -68,4 +85,6 @@ TASK = Task(
     partition=Partition("dirichlet", hospitals=4, alpha=1.0, seed=7),
     loader=_load,
     source=SOURCE,
+    groups=GROUPS,
+    plausible=PLAUSIBLE,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from fl.datasets.partition import Partition
 from fl.datasets.source import Provenance, read_csv
 from fl.datasets.table import Table
-from fl.datasets.task import Category, Column, Defaults, Task
+from fl.datasets.task import Category, Column, Defaults, Group, Plausible, Task
 from fl.errors import PartitionError, ValueFormatError
 
 FILE = "heart_disease_uci.csv"
@@ -78,6 +78,21 @@ COLUMNS = (
     Column("oldpeak", "ST depression by exercise", "number", "mm", -4, 8),
 )
 
+GROUPS = (
+    Group("Person", ("age", "sex")),
+    Group("Symptoms", ("cp", "exang")),
+    Group("Blood pressure and blood", ("trestbps", "chol", "fbs")),
+    Group("Heart tracing and exercise", ("restecg", "thalch", "oldpeak")),
+)
+
+PLAUSIBLE = (
+    Plausible("age", 30, 75),
+    Plausible("trestbps", 95, 192),
+    Plausible("chol", 122, 503),
+    Plausible("thalch", 70, 190),
+    Plausible("oldpeak", -1, 4.2),
+)
+
 
 def _load(partition: Partition) -> Mapping[str, Table]:
     if partition.kind != "natural":
@@ -115,4 +130,6 @@ TASK = Task(
     loader=_load,
     hospitals=HOSPITALS,
     source=SOURCE,
+    groups=GROUPS,
+    plausible=PLAUSIBLE,
 )

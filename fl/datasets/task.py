@@ -27,9 +27,10 @@ class Category:
 class Column:
     """A measured quantity of a patient.
 
-    ``low`` and ``high`` are the plausible range of a number, in ``unit``: input forms refuse what
-    lies outside, and the federation's sums are scaled by it. A ``binary`` column has two
-    categories and is stored as 0 or 1; a ``category`` is stored as its position.
+    ``low`` and ``high`` are the possible range of a number, in ``unit``: input forms refuse what
+    lies outside, and the federation's sums are scaled by it. What is merely unusual lies outside a
+    ``Plausible`` of the task. A ``binary`` column has two categories and is stored as 0 or 1; a
+    ``category`` is stored as its position.
     """
 
     name: str
@@ -75,6 +76,30 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Columns, by name, that are asked for together under a title."""
+
+    title: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plausible:
+    """What a number is, but for one patient in a hundred: from ``low`` to ``high``, in its unit.
+
+    From the 0.5th to the 99.5th percentile of the task's published rows, rounded outwards.
+    """
+
+    column: str
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        """Whether a number need not be asked about again."""
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
 class Defaults:
     """What a training of the task uses when nothing else is asked for.
 
@@ -98,7 +123,9 @@ class Task:
     ``hospitals`` names the hospitals that are chosen by name: the natural ones and, beside them,
     imported ones. It is empty where the rows are dealt out by a partition. ``load`` reads the file,
     checks its SHA-256 and returns each hospital's table.
-    ``source`` tells where a built-in task's rows are from.
+    ``source`` tells where a built-in task's rows are from. ``groups`` is the order in which a
+    person is asked, ``plausible`` what is not asked about again; both are empty for imported tasks
+    (see ``fl.datasets.asking``), whose rows nobody published.
     """
 
     name: str
@@ -110,6 +137,8 @@ class Task:
     loader: Callable[[Partition], Mapping[str, Table]]
     hospitals: tuple[str, ...] = ()
     source: Provenance | None = None
+    groups: tuple[Group, ...] = ()
+    plausible: tuple[Plausible, ...] = ()
 
     @property
     def inputs(self) -> int:

@@ -45,6 +45,7 @@ _FACTORS = {
     "years": (("months", 1 / 12),),
     "months": (("years", 12.0),),
 }
+_OF_COUNTRIES = frozenset({"mg/dl", "mmol/l", "kg", "lb"})
 # As headings of columns name them, in small letters.
 KNOWN_UNITS = frozenset(_FACTORS) | {"g", "l", "ml", "mmol", "mg", "bpm", "days"}
 
@@ -60,3 +61,19 @@ def units_of(column: Column) -> tuple[Unit, ...]:
     if molar is not None and spelled == "mmol/l":
         others.append(Unit("mg/dl", 10 / molar))
     return (own, *others)
+
+
+def asked_units(column: Column) -> tuple[Unit, ...]:
+    """The units in which a person may enter a column's number, its own first.
+
+    More than one only where countries measure in different ones: glucose and cholesterol in mg/dl
+    or mmol/l, a mass in kg or lb.
+    """
+    own, *others = units_of(column)
+    return (own, *(one for one in others if one.name in _OF_COUNTRIES))
+
+
+def quantity_of(column: Column) -> str:
+    """What is measured, where that decides about the unit: "glucose", "cholesterol" or "mass"."""
+    label = column.label.casefold()
+    return next((word for word in _MOLAR if word in label), "mass")
