@@ -19,6 +19,7 @@ from app.models.patients import (
     DoctorKeyRow,
     OpeningAnswerRow,
     OpeningRow,
+    PatientEntryRow,
     PatientRow,
     PatientVersionRow,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "OutgoingRow",
     "PartyProgressRow",
     "PartyRow",
+    "PatientEntryRow",
     "PatientRow",
     "PatientVersionRow",
     "PromotionRow",

@@ -48,6 +48,9 @@ class PatientRow(Base):
     versions: Mapped[list[PatientVersionRow]] = relationship(
         order_by="PatientVersionRow.version", viewonly=True
     )
+    entries: Mapped[list[PatientEntryRow]] = relationship(
+        order_by="PatientEntryRow.id", viewonly=True
+    )
     carers: Mapped[list[CarerRow]] = relationship(order_by="CarerRow.point", viewonly=True)
 
 
@@ -58,6 +61,18 @@ class PatientVersionRow(Base):
 
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(Bytes)
+    made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+
+class PatientEntryRow(Base):
+    """Something that was added to a record unopened: sealed to the record's own public key."""
+
+    __tablename__ = "patient_entries"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
     sealed: Mapped[bytes] = mapped_column(Bytes)
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -3,7 +3,7 @@
 patients/list.html gets `page` (a `PatientPage`), `search`, `orders` and `waiting` (openings that
 wait for an answer); patients/one.html `patient`, `openings`, `own` (the doctor's opening under way,
 or None), `form` (a reason), `password` (a form, or None where the session has confirmed it; `about`
-is the opening for which it was wrong); patients/record.html `patient`, `versions` and `opening`.
+is the opening for which it was wrong); patients/record.html `patient`, `record` and `opening`.
 """
 
 from __future__ import annotations
@@ -171,12 +171,12 @@ def record(key: OpenKey, patient_id: str) -> Answer:
     """The whole record, while the doctor has it open."""
     patient = _patient(key, patient_id)
     try:
-        versions = services().openings.read(login.person(), key, patient_id)
+        found = services().openings.read(login.person(), key, patient_id)
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
     return render_template(
-        "patients/record.html", patient=patient, versions=versions, opening=_own(patient, key)
+        "patients/record.html", patient=patient, record=found, opening=_own(patient, key)
     )
 
 
@@ -187,7 +187,7 @@ def edit(key: OpenKey, patient_id: str) -> Answer:
     """Other attributes for an open record; those of before are kept."""
     patient, doctor = _patient(key, patient_id), login.person()
     try:
-        newest = services().openings.read(doctor, key, patient_id)[0]
+        newest = services().openings.read(doctor, key, patient_id).versions[0]
         form = AttributesForm(data=filled(newest.attributes))
         if form.validate_on_submit():
             services().openings.revise(doctor, key, patient_id, form.attributes())

@@ -38,11 +38,14 @@ from app.services.record_sealing import (
     LENT,
     REASON,
     SHARE,
+    Answer,
     Attributes,
     commitments_of,
+    open_entry,
     open_minimum,
     open_version,
     public_key,
+    seal_entry,
     seal_minimum,
     seal_version,
 )
@@ -67,6 +70,23 @@ class Version:
     attributes: Attributes
     by: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that somebody kept with the patient."""
+
+    answer: Answer
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Record:
+    """An open record: the attributes' versions and the answers kept, the newest first."""
+
+    versions: list[Version]
+    answers: list[Kept]
 
 
 class Openings:
@@ -159,8 +179,8 @@ class Openings:
             session.flush()
             self._note(session, doctor, "record.opened", row)
 
-    def read(self, doctor: UserRow, key: OpenKey, patient: str) -> list[Version]:
-        """The record, the newest version first.
+    def read(self, doctor: UserRow, key: OpenKey, patient: str) -> Record:
+        """The record.
 
         Raises RequestError unless the doctor has it open.
         """
@@ -168,12 +188,21 @@ class Openings:
             row = self._open_row(session, doctor, patient)
             secret = self._secret(session, row, doctor, key)
             found = session.get_one(PatientRow, patient)
-            names = names_of(session, [one.made_by for one in found.versions])
+            made_by = [one.made_by for one in found.versions]
+            names = names_of(session, made_by + [one.made_by for one in found.entries])
             try:
-                return [
-                    Version(one.version, open_version(one, secret), names[one.made_by], one.made_at)
-                    for one in reversed(found.versions)
-                ]
+                return Record(
+                    [
+                        Version(
+                            one.version, open_version(one, secret), names[one.made_by], one.made_at
+                        )
+                        for one in reversed(found.versions)
+                    ],
+                    [
+                        Kept(open_entry(one, secret), names[one.made_by], one.made_at)
+                        for one in reversed(found.entries)
+                    ],
+                )
             except SealError as error:
                 raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error
 
@@ -217,6 +246,9 @@ class Openings:
                 again = seal_version(patient, version.version, other, attributes, version.made_by)
                 version.sealed = again.sealed
             dealt = deal_to(group, quorum, patient, other, minimum)
+            for entry in found.entries:
+                answer = open_entry(entry, secret)
+                entry.sealed = seal_entry(patient, dealt.public, answer)
             session.execute(delete(CarerRow).filter_by(patient_id=patient))
             found.commitments = dealt.commitments
             session.add_all(dealt.carers)

@@ -19,24 +19,27 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.database import Database
 from app.errors import RequestError
-from app.models import CarerRow, DoctorKeyRow, PatientRow, UserRow
+from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, UserRow
 from app.models.base import now
 from app.services.accounts import ACTIVE
 from app.services.audit import AuditLog
 from app.services.open_keys import OpenKey
 from app.services.record_check import record_digest
 from app.services.record_sealing import (
+    Answer,
     Attributes,
     Minimum,
     carer_row,
     commitments_bytes,
     commitments_of,
     open_minimum,
+    seal_entry,
+    seal_minimum,
     seal_version,
 )
 from app.services.roles import DOCTOR
 from crypto.errors import CryptoError
-from crypto.feldman import deal, new_secret
+from crypto.feldman import Commitments, deal, new_secret
 
 # The smallest group that loses a doctor and still opens its records.
 FEWEST_CARERS: Final = 3
@@ -88,6 +91,7 @@ class Dealt:
     """A key that was shared: the commitments as stored, a row a doctor, what the log says."""
 
     commitments: bytes
+    public: Commitments
     carers: list[CarerRow]
     details: dict[str, object]
 
@@ -127,6 +131,27 @@ class Patients:
             details = {**dealt.details, "digest": record_digest(session, identifier)}
             self._audit.add(doctor, "record.sealed", identifier, details, session)
             return identifier
+
+    def keep(self, doctor: UserRow, key: OpenKey, identifier: str, answer: Answer) -> None:
+        """Keep a model's answer with a patient, whose record stays closed.
+
+        The care group sees it as what was asked last. Raises RequestError for who is not of it.
+        """
+        with self._database.transaction() as session:
+            own = session.get(CarerRow, (identifier, doctor.id))
+            if own is None or own.key_id != key.number:
+                raise RequestError("There is no such patient among yours.")
+            row = session.get_one(PatientRow, identifier)
+            sealed = seal_entry(identifier, commitments_of(row), answer)
+            session.add(PatientEntryRow(patient_id=identifier, sealed=sealed, made_by=doctor.id))
+            initials = _minimum(own, key).initials
+            minimum = Minimum(initials, answer.title, answer.result)
+            for carer in row.carers:
+                to = session.get_one(DoctorKeyRow, carer.key_id)
+                carer.minimum = seal_minimum(identifier, to, minimum)
+            session.flush()
+            details = {"digest": record_digest(session, identifier)}
+            self._audit.add(doctor, "record.answer_kept", identifier, details, session)
 
     def mine(self, doctor: UserRow, key: OpenKey) -> list[Patient]:
         """The patients in whose care group the doctor is and whose minimum the key opens."""
@@ -183,6 +208,7 @@ def deal_to(group: Group, quorum: int, patient: str, secret: bytes, minimum: Min
     dealing = deal(secret, quorum - 1, points)
     return Dealt(
         commitments=commitments_bytes(dealing.commitments),
+        public=dealing.commitments,
         carers=[
             carer_row(patient, row.id, key, point, dealing.shares[point], minimum)
             for point, (row, key) in zip(points, group, strict=True)

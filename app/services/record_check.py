@@ -20,6 +20,7 @@ from app.models import (
     DoctorKeyRow,
     OpeningAnswerRow,
     OpeningRow,
+    PatientEntryRow,
     PatientRow,
     PatientVersionRow,
 )
@@ -36,7 +37,7 @@ _STATES: Final = {
     "record.opening_withdrawn": "withdrawn",
 }
 _ANSWERS: Final = {"record.opening_approved": "approved", "record.opening_declined": "declined"}
-_SEALED: Final = ("record.sealed", "record.revised", "record.resealed")
+_SEALED: Final = ("record.sealed", "record.revised", "record.resealed", "record.answer_kept")
 
 
 def record_digest(session: Session, patient: str) -> str:
@@ -55,7 +56,11 @@ def record_digest(session: Session, patient: str) -> str:
     group: list[Item] = [
         [one.user_id, public, one.point, one.share, one.minimum] for one, public in carers
     ]
-    told = canonical(_RECORD, patient, row.commitments, row.created_by, sealed, group)
+    entries = session.scalars(
+        select(PatientEntryRow).filter_by(patient_id=patient).order_by(PatientEntryRow.id)
+    )
+    added: list[Item] = [[one.sealed, one.made_by] for one in entries]
+    told = canonical(_RECORD, patient, row.commitments, row.created_by, sealed, added, group)
     return sha256(told).hexdigest()
 
 
@@ -102,7 +107,7 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
         entry.subject: details["digest"] for entry, details in log if entry.action in _SEALED
     }
     identifiers = set(session.scalars(select(PatientRow.id)))
-    for table in (PatientVersionRow, CarerRow):
+    for table in (PatientVersionRow, PatientEntryRow, CarerRow):
         identifiers |= set(session.scalars(select(table.patient_id)))
     stored = set(session.scalars(select(PatientRow.id)))
     found = {

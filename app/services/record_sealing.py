@@ -9,24 +9,25 @@ docs/formats.md gives the layouts.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.models import CarerRow, DoctorKeyRow, PatientRow, PatientVersionRow
+from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, PatientVersionRow
 from app.services.open_keys import OpenKey
 from crypto.box import open_box, seal_box
 from crypto.context import canonical, parse
-from crypto.envelope import PublicKey, load_public_key
+from crypto.envelope import PublicKey, load_private_key, load_public_key
 from crypto.errors import EncodingError, SealError
 from crypto.feldman import Commitments, derive_key
 
 SHARE: Final = "consilium/record-share/v1"
 LENT: Final = "consilium/record-lent-share/v1"
 REASON: Final = "consilium/record-reason/v1"
+_ENTRY: Final = "consilium/record-entry/v1"
 _MINIMUM: Final = "consilium/record-minimum/v1"
 _ATTRIBUTES: Final = "consilium/record-attributes/v1"
 _COMMITMENTS: Final = "consilium/record-commitments/v1"
@@ -58,6 +59,22 @@ class Minimum:
     initials: str
     task: str = ""
     result: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A model's answer that was kept: `result` in words, `values` as (label, value) were read.
+
+    `at` is an ISO 8601 moment in UTC.
+    """
+
+    task: str
+    title: str
+    result: str
+    values: tuple[tuple[str, str], ...]
+    version: str
+    model_sha256: str
+    at: str
 
 
 def public_key(row: DoctorKeyRow) -> PublicKey:
@@ -99,6 +116,19 @@ def open_version(row: PatientVersionRow, secret: bytes) -> Attributes:
         return Attributes(**parse(AESGCM(key).decrypt(nonce, sealed, bound)))
     except (InvalidTag, ValueError) as error:
         raise SealError(f"version {row.version} of the record was altered") from error
+
+
+def seal_entry(patient: str, commitments: Commitments, answer: Answer) -> bytes:
+    """An answer sealed to the record's own public key, for which nobody has to open it."""
+    told = cbor2.dumps(asdict(answer), canonical=True)
+    return seal_box(load_public_key(commitments[0]), told, _ENTRY, patient)
+
+
+def open_entry(row: PatientEntryRow, secret: bytes) -> Answer:
+    """The answer. Raises SealError when it was altered or is another patient's."""
+    told = parse(open_box(load_private_key(secret), row.sealed, _ENTRY, row.patient_id))
+    values = tuple((label, value) for label, value in told["values"])
+    return Answer(**{**told, "values": values})
 
 
 def carer_row(

@@ -12,7 +12,8 @@ branch_labels = None
 depends_on = None
 
 _TABLES = (
-    "doctor_keys", "patients", "patient_versions", "carers", "openings", "opening_answers"
+    "doctor_keys", "patients", "patient_versions", "patient_entries", "carers", "openings",
+    "opening_answers",
 )  # fmt: skip
 
 
@@ -51,6 +52,16 @@ def upgrade() -> None:
         sa.Column("made_at", _moment(), nullable=False),
         *_foreign_keys("patient_versions", patient_id="patients", made_by="users"),
         sa.PrimaryKeyConstraint("patient_id", "version", name=op.f("pk_patient_versions")),
+    )
+    op.create_table(
+        "patient_entries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("sealed", _bytes(), nullable=False),
+        sa.Column("made_by", sa.Integer(), nullable=False),
+        sa.Column("made_at", _moment(), nullable=False),
+        *_foreign_keys("patient_entries", patient_id="patients", made_by="users"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_patient_entries")),
     )
     op.create_table(
         "carers",
@@ -93,6 +104,7 @@ def upgrade() -> None:
     )
     for table, columns in (
         ("doctor_keys", ("user_id",)),
+        ("patient_entries", ("patient_id",)),
         ("carers", ("user_id",)),
         ("openings", ("patient_id", "asked_by", "state")),
         ("opening_answers", ("user_id",)),

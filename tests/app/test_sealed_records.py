@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,14 @@ from sqlalchemy import select, update
 
 from app.database import Database
 from app.errors import RequestError, SignInRefused
-from app.models import CarerRow, OpeningAnswerRow, PatientRow, PatientVersionRow, UserRow
+from app.models import (
+    CarerRow,
+    OpeningAnswerRow,
+    PatientEntryRow,
+    PatientRow,
+    PatientVersionRow,
+    UserRow,
+)
 from app.models.base import now
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
@@ -25,7 +32,7 @@ from app.services.opening_view import Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
 from app.services.passwords import Passwords
 from app.services.patients import ALTERED, Patients
-from app.services.record_sealing import SHARE, Attributes, commitments_of, open_version
+from app.services.record_sealing import SHARE, Answer, Attributes, commitments_of, open_version
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from crypto.box import open_box
@@ -36,6 +43,15 @@ from tests.app.people import PASSWORD, register
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 GRETA = Attributes(
     "Lindqvistsson", "Greta", "1951-03-08", "female", "KH-778341", "0170 5550199", "Lives alone."
+)
+HEART = Answer(
+    task="heart",
+    title="Heart",
+    result="61 % risk",
+    values=(("Age", "63 years"), ("Resting blood pressure", "not known")),
+    version="version 1",
+    model_sha256="ab" * 32,
+    at="2026-11-22T10:00:00",
 )
 REASON = "Greta Lindqvistsson fell in the bath"
 
@@ -126,7 +142,7 @@ def test_a_colleague_s_approval_opens_the_record(
     assert clinic.opening(bea, patient).ready
     assert clinic.views.waiting_for(carl.row, carl.key) == []
     clinic.openings.open(bea.row, bea.key, asked)
-    (version,) = clinic.openings.read(bea.row, bea.key, patient)
+    (version,) = clinic.openings.read(bea.row, bea.key, patient).versions
     assert (version.attributes, version.by, version.number) == (GRETA, "bea", 1)
 
 
@@ -241,11 +257,42 @@ def test_revising_keeps_what_was_entered_before(
     clinic.openings.open(bea.row, bea.key, asked)
     married = Attributes("Öberg", "Greta", "1951-03-08", "female")
     clinic.openings.revise(bea.row, bea.key, patient, married)
-    newest, first = clinic.openings.read(bea.row, bea.key, patient)
+    newest, first = clinic.openings.read(bea.row, bea.key, patient).versions
     assert (newest.attributes, first.attributes) == (married, GRETA)
     for who in (bea, carl, dora):
         (seen,) = clinic.patients.mine(who.row, who.key)
         assert (seen.minimum.initials, seen.versions) == ("G.Ö.", 2)
+
+
+def test_an_answer_is_kept_unopened_and_read_when_open(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    for result in ("61 % risk", "58 % risk"):
+        clinic.patients.keep(carl.row, carl.key, patient, replace(HEART, result=result))
+    for who in trio:
+        (seen,) = clinic.patients.mine(who.row, who.key)
+        minimum = seen.minimum
+        assert (minimum.initials, minimum.task, minimum.result) == ("G.L.", "Heart", "58 % risk")
+    with pytest.raises(RequestError):
+        clinic.patients.keep(clinic.doctor("eve").row, bea.key, patient, HEART)
+    opened(clinic, bea, dora, patient)
+    kept = clinic.openings.read(bea.row, bea.key, patient).answers
+    assert [(one.answer.result, one.by) for one in kept] == [
+        ("58 % risk", "carl"), ("61 % risk", "carl"),
+    ]  # fmt: skip
+    assert kept[0].answer.values == HEART.values
+    clinic.openings.reseal(bea.row, bea.key, patient, [carl.row.id, dora.row.id], 3)
+    with clinic.database.transaction() as session:
+        sealed = session.scalars(select(PatientEntryRow.sealed)).all()
+    assert len(set(sealed)) == 2
+    assert not any(b"Resting" in one or b"risk" in one for one in sealed)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    for who in (carl, dora):
+        clinic.openings.approve(who.row, who.key, asked)
+    clinic.openings.open(bea.row, bea.key, asked)
+    assert clinic.openings.read(bea.row, bea.key, patient).answers == kept
 
 
 def test_a_damaged_share_is_named_and_the_others_open_without_it(
@@ -369,7 +416,7 @@ def test_a_lost_share_is_replaced_and_who_left_has_none(
     with pytest.raises(RequestError, match="closed"):
         clinic.openings.read(dora.row, dora.key, patient)
     opened(clinic, bea, eve, patient)
-    (version,) = clinic.openings.read(bea.row, bea.key, patient)
+    (version,) = clinic.openings.read(bea.row, bea.key, patient).versions
     assert (version.attributes, version.by) == (GRETA, "bea")
     (seen,) = clinic.patients.mine(bea.row, bea.key)
     assert (seen.minimum.initials, seen.able, seen.quorum) == ("G.L.", 3, 2)
@@ -428,11 +475,12 @@ def test_the_database_tells_nothing_of_the_patient(
     clinic.openings.approve(carl.row, carl.key, asked)
     clinic.openings.open(bea.row, bea.key, asked)
     clinic.openings.revise(bea.row, bea.key, patient, GRETA)
+    clinic.patients.keep(bea.row, bea.key, patient, HEART)
     assert clinic.opening(bea, patient).state == OPEN
     private = bea.key.private.private_numbers().private_value.to_bytes(32, "big")
     kept = [
         *(GRETA.family_name, GRETA.given_name, GRETA.born, GRETA.number, GRETA.contact),
-        *(GRETA.notes, GRETA.initials, REASON, PASSWORD),
+        *(GRETA.notes, GRETA.initials, REASON, PASSWORD, HEART.result, HEART.values[0][1]),
     ]
     secrets = [one.encode() for one in kept] + [one.encode("utf-16-le") for one in kept]
     secrets += [private, private.hex().encode(), bea.browser, bea.browser.hex().encode()]

@@ -40,7 +40,7 @@ from app.services.openings import Openings
 from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
-from app.services.record_sealing import Attributes
+from app.services.record_sealing import Answer, Attributes
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
@@ -101,6 +101,8 @@ FREE_COLUMNS = {
     "doctor_keys.created_at": "this machine's clock; the audit log has its own times",
     "doctor_keys.lost_at": "this machine's clock; that it is lost is compared",
     "patients.created_at": "this machine's clock; the audit log has its own times",
+    "patient_entries.id": "a number that nothing refers to",
+    "patient_entries.made_at": "this machine's clock; the audit log has its own times",
     "patient_versions.made_at": "this machine's clock; the audit log has its own times",
     "openings.asked_at": "this machine's clock; the audit log has its own times",
     "openings.opened_at": "this machine's clock; the audit log has its own times",
@@ -128,6 +130,7 @@ NAMED = {
     "doctor_keys": "(doctor’s key|sealed record|opening)",
     "patients": "(sealed record|opening)",
     "patient_versions": "sealed record",
+    "patient_entries": "sealed record",
     "carers": "sealed record",
     "openings": "opening",
     "opening_answers": "opening",
@@ -242,6 +245,8 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
     for approved in (True, False):
         others = [row.id for row in rows[1:]]
         patient = Patients(database, log).create(rows[0], greta, others, 2)
+        answer = Answer("heart", "Heart", "61 %", (("Age", "63"),), "version 1", "ab" * 32, "now")
+        Patients(database, log).keep(rows[1], opened[1], patient, answer)
         asked = openings.ask(rows[0], opened[0], patient, "A fall")
         if approved:
             openings.approve(rows[1], opened[1], asked)
