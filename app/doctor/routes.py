@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, abort, render_template, request
 
+from app.doctor import device
 from app.doctor.forms import ValuesForm, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
@@ -18,6 +19,7 @@ from app.web.services import services
 from fl.datasets import Task, get_task, task_names
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
+blueprint.register_blueprint(device.blueprint)
 
 Page = tuple[str, HTTPStatus]
 

@@ -55,6 +55,7 @@ PAGES: dict[str | None, dict[str, str]] = {
     "doctor": {
         "doctor.home": "/doctor/",
         "doctor.new_prediction": "/doctor/predictions/heart/new",
+        "doctor.device.page": "/doctor/predictions/heart/device",
     },
     "operator": {"operator.home": "/operator/"},
     "auditor": {"home.index": "/"},
@@ -81,6 +82,7 @@ NO_PAGES = {
     "admin.people.export",
     "home.audit_file",
     "operator.submissions",
+    "doctor.device.model",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",
