@@ -220,14 +220,17 @@ window.DeviceModel = (() => {
       const inputs = file.columns.reduce((sum, column) => sum + inputsOf(column), 0);
       const layers = layersOf(body, inputs, file.classes.length);
       const moments = momentsOf(file.statistics, file.task, inputs, file.constant);
+      /* Of values in the order of the columns, null where not known. */
+      const predict = (values) => {
+        const score = softmax(forward(layers, encode(file, moments, values))).at(-1);
+        return { score, ...calibrated(file.calibration, score) };
+      };
       return {
         file,
         found,
-        /* Of values in the order of the columns, null where not known. */
-        predict(values) {
-          const score = softmax(forward(layers, encode(file, moments, values))).at(-1);
-          return { score, ...calibrated(file.calibration, score), familiarity: compare(file, moments, values) };
-        },
+        predict,
+        /* The warnings' grounds. */
+        compare: (values) => compare(file, moments, values),
       };
     } catch (error) {
       throw error instanceof Refused ? error : new Refused(UNREADABLE);

@@ -4,6 +4,7 @@
 
 document.addEventListener("DOMContentLoaded", () => {
   const { open, parse, Refused } = window.DeviceModel;
+  const { explain, rows } = window.DeviceReasons;
   const device = document.getElementById("device");
   const part = (name) => device.querySelector(`[data-part="${name}"]`);
   const form = device.querySelector("form");
@@ -127,14 +128,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const plain = (number, unit) => `${Number(number.toPrecision(6))} ${unit}`.trim().replace("-", "\u2212");
 
+  function valueWords(column, value) {
+    return column.kind === "number" ? plain(value, column.unit) : column.categories[value][1];
+  }
+
   function warning({ column, value, deviations, mean, share }) {
     if (deviations !== undefined) {
       const side = deviations > 0 ? "above" : "below";
       const usual = plain(Number(mean.toFixed(1)), column.unit);
-      return `${column.label}, ${plain(value, column.unit)}: ${Math.abs(deviations).toFixed(1)} standard deviations ${side} the federation’s mean of ${usual}.`;
+      return `${column.label}, ${valueWords(column, value)}: ${Math.abs(deviations).toFixed(1)} standard deviations ${side} the federation’s mean of ${usual}.`;
     }
     const told = share < 0.0005 ? "none" : `${(100 * share).toFixed(1)} %`;
-    return `${column.label}, ${column.categories[value][1]}: ${told} of the federation’s patients.`;
+    return `${column.label}, ${valueWords(column, value)}: ${told} of the federation’s patients.`;
   }
 
   function warnings({ unusual, distance, limit }) {
@@ -176,12 +181,29 @@ document.addEventListener("DOMContentLoaded", () => {
     part("hundred").textContent = `Of 100 patients of the federation’s hospitals for whom the model gives this answer, about ${many} have ${disease}.`;
   }
 
+  const tenths = (share) => `${(100 * share).toFixed(1)} %`;
+
+  function showReasons(values) {
+    const { columns } = model.file;
+    const found = explain((some) => model.predict(some).risk, values);
+    part("reasons").hidden = found === null;
+    part("no-reasons").hidden = found !== null;
+    if (found === null) return;
+    part("baseline").textContent = tenths(found.baseline);
+    part("total").textContent = tenths(found.risk);
+    const tell = (at) => [columns[at].label, valueWords(columns[at], values[at])];
+    part("rows").replaceChildren(...rows(document.getElementById("reason"), found, tell));
+    const unknown = columns.filter((_, at) => values[at] === null).map((column) => column.label);
+    part("unknown").hidden = !unknown.length;
+    part("unknown").textContent = `Not known, so without an effect: ${unknown.join(", ")}.`;
+  }
+
   function showScore({ score }) {
     const disease = model.file.classes.at(-1);
     const curve = model.file.calibration;
     const alike = `weighs patients with and without ${disease} alike, however rare it is`;
     part("score").textContent = curve
-      ? `The model itself says ${(100 * score).toFixed(1)} %: it ${alike}. What is shown was fitted to ${Math.round(curve.rows)} test patients of the hospitals, so that it comes true as often as it says there. The interval tells how far their number alone lets it vary.`
+      ? `The model itself says ${tenths(score)}: it ${alike}. What is shown was fitted to ${Math.round(curve.rows)} test patients of the hospitals, so that it comes true as often as it says there. The interval tells how far their number alone lets it vary.`
       : `The model ${alike} around you: 50 % means that it cannot tell them apart. There are too few test patients to fit it to.`;
   }
 
@@ -191,10 +213,11 @@ document.addEventListener("DOMContentLoaded", () => {
     const values = model && read();
     if (!values) return;
     const found = model.predict(values);
-    showWarnings(warnings(found.familiarity));
+    showWarnings(warnings(model.compare(values)));
     showKnown(values);
     showRisk(found);
     showScore(found);
+    showReasons(values);
     part("result").hidden = false;
     part("risk").focus();
   }

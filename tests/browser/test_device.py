@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from app.database import Database
 from app.doctor.reading import Reading
+from app.doctor.reasons import bars
 from app.services.chain_access import ChainAccess
 from app.services.predictions import Prediction, Predictions
 from fl.datasets import Task, get_task
@@ -30,7 +31,12 @@ PREDICT = """async (patients) => {
   const { model, modelSha256, statisticsSha256 } = document.getElementById("device").dataset;
   const file = await (await fetch(model)).text();
   const opened = await DeviceModel.open(file, { model: modelSha256, statistics: statisticsSha256 });
-  return patients.map((values) => opened.predict(values));
+  const risk = (values) => opened.predict(values).risk;
+  return patients.map((values) => ({
+    ...opened.predict(values),
+    familiarity: opened.compare(values),
+    why: DeviceReasons.explain(risk, values),
+  }));
 }"""
 KEPT = """async () => [
   localStorage.length, sessionStorage.length, (await indexedDB.databases()).length,
@@ -73,7 +79,7 @@ def open_device(doctor: Person, task: str = "heart") -> Page:
 def test_every_patient_gets_the_servers_answer(
     task: str, ward: Ward, arrive: Callable[..., Person]
 ) -> None:
-    """To 1e-6, over missing values and ends of ranges; the warnings' grounds are the same, too."""
+    """To 1e-6, over missing values and ends of ranges; with its reasons and warnings."""
     data = get_task(task)
     patients = random_patients(data, PATIENTS)
     page = open_device(arrive(DESK, "doctor"), task)
@@ -90,6 +96,10 @@ def test_every_patient_gets_the_servers_answer(
             one.column.name for one in near.unusual
         ]
         assert seen["distance"] == pytest.approx(near.distance, abs=1e-9)
+        assert answer["why"]["baseline"] == pytest.approx(found.explanation.baseline, abs=1e-6)
+        effects = {data.columns[one["at"]].name: one["effect"] for one in answer["why"]["reasons"]}
+        reasons = {one.column.name: one.effect for one in found.explanation.reasons}
+        assert effects == pytest.approx(reasons, abs=1e-6)
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)
@@ -113,6 +123,13 @@ def test_a_doctor_predicts_by_keyboard_and_reads_what_the_server_would_say(
     expect(risk).to_contain_text(f"about {reading.of_hundred} have heart disease")
     shown = risk.locator("[data-level]:visible")
     expect(shown).to_have_text(reading.words)
+    rows = page.get_by_role("region", name="Why this answer").locator("tbody tr")
+    expect(rows).to_have_count(3)
+    for row, bar in zip(rows.all(), bars(found.explanation), strict=True):
+        expect(row).to_have_text(re.compile(rf"{bar.label}\s+{bar.value}"))
+        expect(row.locator("[data-reason=points]")).to_have_text(bar.points)
+        expect(row.locator("[data-reason=sentence]")).to_have_text(bar.sentence)
+        assert float(row.locator("rect").get_attribute("width")) == pytest.approx(bar.width, 0.02)
     unlike = page.get_by_role("region", name="This patient is unlike most")
     expect(unlike).to_contain_text("Serum cholesterol, 590 mg/dl")
     checked = page.get_by_role("region", name="This browser computed the model")
