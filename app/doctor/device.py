@@ -35,11 +35,12 @@ def page(task: str) -> Page:
         _note(chosen, refused)
         told = render_template("doctor/device_refused.html", task=chosen, reason=str(refused))
         return told, HTTPStatus.CONFLICT
+    form = values_form(chosen)()
     return render_template(
         "doctor/device.html",
         task=chosen,
         tasks=[get_task(name) for name in task_names()],
-        form=values_form(chosen)(),
+        fields=[(column, form[column.name]) for column in chosen.columns],
         check=model.check,
         statistics_sha256=model.statistics_sha256,
         undecided=UNDECIDED,

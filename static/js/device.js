@@ -57,7 +57,8 @@ document.addEventListener("DOMContentLoaded", () => {
 
   /* The field of a column: one element, or its radio buttons. */
   function fieldsOf(column) {
-    return [...form.elements].filter((element) => element.name === column.name);
+    const around = [...form.querySelectorAll("[data-column]")].find((one) => one.dataset.column === column.name);
+    return [...around.querySelectorAll("input, select")];
   }
 
   function typed(column) {

@@ -142,6 +142,13 @@ def test_a_doctor_predicts_by_keyboard_and_reads_what_the_server_would_say(
     assert page.get_by_label("Serum cholesterol", exact=True).input_value() == ""
 
 
+def test_up_to_twelve_known_values_are_explained(ward: Ward, arrive: Callable[..., Person]) -> None:
+    page = open_device(arrive(DESK, "doctor"))
+    explain = "count => DeviceReasons.explain(() => 0.5, Array(count).fill(1))"
+    assert page.evaluate(explain, 13) is None
+    assert len(page.evaluate(explain, 12)["reasons"]) == 12
+
+
 def test_values_that_cannot_be_are_told_beside_their_fields(
     ward: Ward, arrive: Callable[..., Person]
 ) -> None:
