@@ -29,11 +29,14 @@ FOLDS = 5
 SEED = 19_500_101
 # A hospital counts as at most so many times the median of all: rows are self-declared.
 MOST_MEDIANS = 2
-_Z95 = 1.96
+# Half the width of a 95 % interval, in standard errors.
+Z95 = 1.96
 _STEPS = 100
 _CLOSE = 1e-10
 _MIDDLES = (np.arange(BINS) + 0.5) / BINS
 _SMALLEST = 1e-9
+# Scores beyond these count as these.
+LOWEST, HIGHEST = float(_MIDDLES[0]), float(_MIDDLES[-1])
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Calibration:
         """What the probability lies in with 95 %, by the spread of the rows (delta method)."""
         at = np.array([float(_log_odds(np.array(score))), 1.0])
         middle = at @ np.array([self.slope, self.intercept])
-        spread = _Z95 * float(np.sqrt(at @ np.array(self.covariance) @ at))
+        spread = Z95 * float(np.sqrt(at @ np.array(self.covariance) @ at))
         low, high = _sigmoid(np.array([middle - spread, middle + spread]))
         return float(low), float(high)
 
@@ -193,7 +196,7 @@ def _deal(counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _log_odds(scores: Values) -> Values:
-    cut = np.clip(scores, _MIDDLES[0], _MIDDLES[-1])
+    cut = np.clip(scores, LOWEST, HIGHEST)
     odds: Values = np.log(cut) - np.log1p(-cut)
     return odds
 

@@ -18,7 +18,7 @@ from fl.datasets.task import Column, Task
 FAR = 3.0  # standard deviations
 RARE = 0.02  # of the federation's patients
 # The standard normal distribution's 99th percentile.
-_Z99 = 2.3263
+Z99 = 2.3263
 
 
 @dataclass(frozen=True)
@@ -100,5 +100,5 @@ def _limit(count: int) -> float:
     if not count:
         return math.inf
     spread = 2 / (9 * count)
-    cubed: float = (1 - spread + _Z99 * math.sqrt(spread)) ** 3
+    cubed: float = (1 - spread + Z99 * math.sqrt(spread)) ** 3
     return math.sqrt(cubed)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, abort, render_template, request, session
 
+from app.doctor import device
 from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
@@ -21,6 +22,7 @@ from fl.datasets import Statistics, Task, get_task, task_names
 from fl.datasets.typical import typical
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
+blueprint.register_blueprint(device.blueprint)
 
 Page = tuple[str, HTTPStatus]
 

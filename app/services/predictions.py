@@ -104,11 +104,13 @@ class Prediction:
 class CheckedModel:
     """A training's last model with all that it needs, after it was compared with the chain.
 
-    `reports` is what hospitals say of it, under their signature.
+    `statistics_sha256` is the hash that the chain names, 64 hex digits; `reports` is what hospitals
+    say of the model, under their signature.
     """
 
     plan: Plan
     statistics: Statistics
+    statistics_sha256: str
     parameters: Parameters
     check: Check
     reports: Reports
@@ -145,14 +147,14 @@ class Predictions:
 
     def check(self, task: str) -> Check:
         """Compare the model in use with the chain. Raises ModelRefused."""
-        return self._load(task).check
+        return self.load(task).check
 
     def statistics(self, task: str) -> Statistics:
         """The statistics by which the model in use scales values, compared with the chain.
 
         Raises ModelRefused.
         """
-        return self._load(task).statistics
+        return self.load(task).statistics
 
     def predict(self, task: str, values: Values) -> Prediction:
         """The probabilities of a patient's `values`: by column, as stored, None where missing.
@@ -161,8 +163,8 @@ class Predictions:
         value that its column does not allow.
         """
         features = _features(get_task(task), values)
-        model = self._load(task)
-        data, module = model.plan.data, build(model.plan.spec, model.parameters).eval()
+        model = self.load(task)
+        data, module = model.plan.data, build(model.plan.spec, model.parameters).double().eval()
         curve = model.reports.fit()
 
         def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,6 +192,11 @@ class Predictions:
             contract=known.contract,
         )
 
+    def load(self, task: str) -> CheckedModel:
+        """The model in use with all that it needs, compared with the chain. Raises ModelRefused."""
+        with self._database.transaction() as session:
+            return self._compared(session, _get_training(session, task), _check_in_use)
+
     def load_training(self, training: str) -> CheckedModel:
         """The last model of a finished training, also of one that was attacked on purpose.
 
@@ -202,10 +209,6 @@ class Predictions:
             if row.state != FINISHED:
                 raise ModelRefused("This training has not finished, so it has no final model.")
             return self._compared(session, row)
-
-    def _load(self, task: str) -> CheckedModel:
-        with self._database.transaction() as session:
-            return self._compared(session, _get_training(session, task), _check_in_use)
 
     def _compared(
         self, session: Session, row: TrainingRow, also: CheckRecord = lambda *_: None
@@ -308,7 +311,7 @@ def _checked(session: Session, row: TrainingRow, found: _OnChain) -> CheckedMode
     check = Check(record.model.hex(), version, now(), found.block, found.contract)
     training = bytes.fromhex(row.id)
     reports = read_reports(session, plan, training, last, found.chain_id, found.contract)
-    return CheckedModel(plan, statistics, parameters, check, reports)
+    return CheckedModel(plan, statistics, record.statistics.hex(), parameters, check, reports)
 
 
 def _number(session: Session, row: TrainingRow) -> int:
@@ -368,8 +371,12 @@ def _value(column: Column, value: float | None) -> float:
 
 
 def _probabilities(module: torch.nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The probability of each class, (rows, classes)."""
+    """The probability of each class, (rows, classes), by a module of float64.
+
+    In float64 the order of sums, another on each processor, counts for nothing: a doctor's own
+    device finds the same (`app/services/device_model.py`).
+    """
     with torch.inference_mode():
-        logits = module(torch.from_numpy(inputs)).double()
+        logits = module(torch.from_numpy(inputs).double())
         shares: NDArray[np.float64] = torch.softmax(logits, dim=1).numpy()
     return shares

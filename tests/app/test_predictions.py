@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from sqlalchemy import select, text
 from app.database import Database
 from app.errors import ModelRefused, RequestError
 from app.models import EvaluationRow
+from app.services.calibrations import Reports
 from app.services.chain_access import ChainAccess
+from app.services.device_model import device_file
 from app.services.predictions import Predictions
 from contracts.chain import ChainEndpoint, connect
 from contracts.errors import ChainUnreachable
@@ -26,7 +29,9 @@ from contracts.records import TrainingRecord
 from crypto.digest import load_model, model_bytes
 from fl.calibration import fit
 from fl.datasets import Statistics, get_task
+from tests.app.device_reader import DeviceReader
 from tests.app.installations import settings_of
+from tests.app.patients import random_patients
 
 PATIENT: dict[str, float | None] = {
     "age": 63,
@@ -192,6 +197,31 @@ def test_without_reports_the_models_own_score_is_told(installation: Installation
     assert found.calibration is None
     assert found.interval is None
     assert found.probability["heart disease"] == pytest.approx(found.score, abs=1e-6)
+
+
+@pytest.fixture
+def without_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reasons take most of a prediction's time."""
+    monkeypatch.setattr("app.services.predictions.explain", lambda *_: None)
+
+
+def test_a_devices_file_gives_the_servers_answers(
+    installation: Installation, without_reasons: None
+) -> None:
+    """Missing values and the ends of the ranges included; without a calibration, too."""
+    model = installation.predictions.load("heart")
+    reader = DeviceReader(device_file(model))
+    assert sha256(reader.model).hexdigest() == model.check.model_sha256
+    statistics = reader.file["statistics"].encode()
+    assert sha256(statistics).hexdigest() == installation.digest("statistics")
+    assert model.statistics_sha256 == installation.digest("statistics")
+    plain = DeviceReader(device_file(dataclasses.replace(model, reports=Reports({}))))
+    for patient in random_patients(get_task("heart"), 12):
+        found = installation.predictions.predict("heart", patient)
+        risk, interval = reader.risk(patient)
+        assert risk == pytest.approx(found.probability["heart disease"], abs=1e-9)
+        assert interval == pytest.approx(found.interval, abs=1e-9)
+        assert plain.risk(patient) == (pytest.approx(found.score, abs=1e-9), None)
 
 
 def test_patients_differ(installation: Installation) -> None:

@@ -109,6 +109,12 @@ def second(site: Site, browser: Browser, trained: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def diabetes(site: Site, browser: Browser, trained: str) -> str:
+    """The path of a finished diabetes training of one round, whose model is in use."""
+    return _train(site, browser, "diabetes")
+
+
+@pytest.fixture(scope="session")
 def on_chain(site: Site, trained: str) -> dict[str, str]:
     """Where the training's published set stands: `transaction`, `block`, and its `timeline`."""
     timeline = trained.removeprefix("/admin")

@@ -57,6 +57,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "doctor.new_prediction": "/doctor/predictions/heart/new",
         "patients.listed": "/patients/",
         "patients.new": "/patients/new",
+        "doctor.device.page": "/doctor/predictions/heart/device",
     },
     "operator": {"operator.home": "/operator/"},
     "auditor": {"home.index": "/"},
@@ -83,6 +84,7 @@ NO_PAGES = {
     "admin.people.export",
     "home.audit_file",
     "operator.submissions",
+    "doctor.device.model",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",

@@ -250,7 +250,7 @@ def by_file(path: Path, patient: dict[str, float | None]) -> list[float]:
     classes = json.loads(told["classes"])
     spec = NetworkSpec(told["network"], inputs.shape[1], len(classes))
     with torch.inference_mode():
-        logits = build(spec, parameters).eval()(torch.from_numpy(inputs)).double()
+        logits = build(spec, parameters).double()(torch.from_numpy(inputs).double())
     shares: list[float] = torch.softmax(logits, dim=1)[0].tolist()
     return shares
 

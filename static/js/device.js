@@ -1,0 +1,237 @@
+/* Predicting on this device: fetches the model once, checks it, and computes with what is in the form. After that nothing
+   is asked of the server, and what is entered is kept nowhere. */
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  const { open, parse, Refused } = window.DeviceModel;
+  const { explain, rows } = window.DeviceReasons;
+  const device = document.getElementById("device");
+  const part = (name) => device.querySelector(`[data-part="${name}"]`);
+  const form = device.querySelector("form");
+  const undecided = Number(device.dataset.undecided);
+
+  const ENDED = "Your session ended. Open this page again and sign in.";
+  const NO_ANSWER = "The server does not answer. Check that it runs, and reload this page.";
+  const NO_HASH =
+    "This browser computes no hashes here, so the model cannot be checked, and an unchecked one is not used. " +
+    "Open the page at http://127.0.0.1 or http://localhost, where browsers do, in a current browser.";
+  const NOTHING = "Enter at least one value. Of nothing, the model can only tell its average.";
+  const WRONG = "Some values cannot be right. They are marked below; the others are kept.";
+
+  let model = null;
+
+  async function get() {
+    if (!window.isSecureContext || !window.crypto || !window.crypto.subtle) throw new Refused(NO_HASH);
+    let answer;
+    try {
+      answer = await fetch(device.dataset.model, { redirect: "manual", cache: "no-store" });
+    } catch {
+      throw new Refused(NO_ANSWER);
+    }
+    if (answer.type === "opaqueredirect" || answer.status === 403) throw new Refused(ENDED);
+    if (answer.status === 409) throw new Refused(await answer.text());
+    if (!answer.ok) throw new Refused(NO_ANSWER);
+    const { modelSha256, statisticsSha256 } = device.dataset;
+    return open(await answer.text(), { model: modelSha256, statistics: statisticsSha256 });
+  }
+
+  function refuse(sentence) {
+    part("waiting").hidden = true;
+    part("refused").querySelector("p").textContent = sentence;
+    part("refused").hidden = false;
+  }
+
+  async function start() {
+    try {
+      model = await get();
+    } catch (error) {
+      refuse(error instanceof Refused ? error.message : NO_ANSWER);
+      return;
+    }
+    const found = part("model-found");
+    found.textContent = `${model.found.model.slice(0, 10)}…`;
+    found.title = model.found.model;
+    part("waiting").hidden = true;
+    part("ready").hidden = false;
+  }
+
+  /* The field of a column: one element, or its radio buttons. */
+  function fieldsOf(column) {
+    const around = [...form.querySelectorAll("[data-column]")].find((one) => one.dataset.column === column.name);
+    return [...around.querySelectorAll("input, select")];
+  }
+
+  function typed(column) {
+    const fields = fieldsOf(column);
+    const chosen = fields[0].type === "radio" ? fields.find((one) => one.checked) : fields[0];
+    return chosen ? chosen.value : "";
+  }
+
+  function clearErrors() {
+    part("wrong").hidden = true;
+    for (const note of form.querySelectorAll("[data-error]")) note.remove();
+    for (const field of form.querySelectorAll("[aria-invalid]")) {
+      field.removeAttribute("aria-invalid");
+      const about = (field.getAttribute("aria-describedby") || "").split(" ").filter((id) => !id.endsWith("-error"));
+      if (about.join("")) field.setAttribute("aria-describedby", about.join(" "));
+      else field.removeAttribute("aria-describedby");
+    }
+  }
+
+  function mark(column, sentence) {
+    const [field] = fieldsOf(column);
+    const note = document.getElementById("field-error").content.firstElementChild.cloneNode(true);
+    note.id = `${field.id}-error`;
+    note.dataset.error = "";
+    note.lastElementChild.textContent = sentence;
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") || ""} ${note.id}`.trim());
+    (field.closest(".form-field, fieldset") || field.parentElement).append(note);
+  }
+
+  function complain(sentence) {
+    part("wrong").querySelector("p").textContent = sentence;
+    part("wrong").hidden = false;
+    const first = form.querySelector("[aria-invalid]");
+    if (first) first.focus();
+  }
+
+  /* The values in the order of the columns, or null where one of them is none. */
+  function read() {
+    clearErrors();
+    let right = true;
+    const values = model.file.columns.map((column) => {
+      try {
+        return parse(column, typed(column));
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        mark(column, error.message);
+        right = false;
+        return null;
+      }
+    });
+    if (!right) complain(WRONG);
+    else if (values.every((value) => value === null)) complain(NOTHING);
+    else return values;
+    return null;
+  }
+
+  /* Never 0 or 100: no model knows that. */
+  function percent(risk) {
+    if (risk < 0.01) return "under 1 %";
+    return risk > 0.99 ? "over 99 %" : `${(100 * risk).toFixed(0)} %`;
+  }
+
+  function level(risk) {
+    if (Math.abs(risk - 0.5) < undecided) return "warn";
+    return risk > 0.5 ? "bad" : "good";
+  }
+
+  const plain = (number, unit) => `${Number(number.toPrecision(6))} ${unit}`.trim().replace("-", "\u2212");
+
+  function valueWords(column, value) {
+    return column.kind === "number" ? plain(value, column.unit) : column.categories[value][1];
+  }
+
+  function warning({ column, value, deviations, mean, share }) {
+    if (deviations !== undefined) {
+      const side = deviations > 0 ? "above" : "below";
+      const usual = plain(Number(mean.toFixed(1)), column.unit);
+      return `${column.label}, ${valueWords(column, value)}: ${Math.abs(deviations).toFixed(1)} standard deviations ${side} the federation’s mean of ${usual}.`;
+    }
+    const told = share < 0.0005 ? "none" : `${(100 * share).toFixed(1)} %`;
+    return `${column.label}, ${valueWords(column, value)}: ${told} of the federation’s patients.`;
+  }
+
+  function warnings({ unusual, distance, limit }) {
+    if (unusual.length || distance === null || distance <= limit) return unusual.map(warning);
+    return [
+      `No single value is far off, but together they are: on average ${distance.toFixed(1)} standard deviations from the ` +
+      `federation’s patients, where 99 of 100 stay below ${limit.toFixed(1)}.`,
+    ];
+  }
+
+  function showWarnings(sentences) {
+    part("unlike").hidden = !sentences.length;
+    part("unlike").querySelector("ul").replaceChildren(...sentences.map((sentence) => {
+      const item = document.createElement("li");
+      item.textContent = sentence;
+      return item;
+    }));
+  }
+
+  function showKnown(values) {
+    const known = values.filter((value) => value !== null).length;
+    const few = 2 * known < values.length;
+    part("known").textContent = `From ${known} of ${values.length} values${few ? ": the less is known, the more the answer is that for the average patient" : ""}.`;
+  }
+
+  function showRisk({ risk, interval }) {
+    const disease = model.file.classes.at(-1);
+    const text = percent(risk);
+    part("percent").textContent = text;
+    part("figure").classList.toggle("long", text.length > 4);
+    part("arc").setAttribute("class", `arc-${level(risk)}`);
+    part("arc").setAttribute("stroke-dasharray", `${(100 * risk).toFixed(1)} 200`);
+    for (const badge of device.querySelectorAll("[data-level]")) badge.hidden = badge.dataset.level !== level(risk);
+    part("interval").hidden = part("hundred").hidden = interval === null;
+    if (interval === null) return;
+    const [low, high] = interval.map(percent);
+    part("interval").textContent = `95 % interval: ${low === high ? low : `${low} to ${high}`}`;
+    const many = Math.round(100 * risk);
+    part("hundred").textContent = `Of 100 patients of the federation’s hospitals for whom the model gives this answer, about ${many} have ${disease}.`;
+  }
+
+  const tenths = (share) => `${(100 * share).toFixed(1)} %`;
+
+  function showReasons(values) {
+    const { columns } = model.file;
+    const found = explain((some) => model.predict(some).risk, values);
+    part("reasons").hidden = found === null;
+    part("no-reasons").hidden = found !== null;
+    if (found === null) return;
+    part("baseline").textContent = tenths(found.baseline);
+    part("total").textContent = tenths(found.risk);
+    const tell = (at) => [columns[at].label, valueWords(columns[at], values[at])];
+    part("rows").replaceChildren(...rows(document.getElementById("reason"), found, tell));
+    const unknown = columns.filter((_, at) => values[at] === null).map((column) => column.label);
+    part("unknown").hidden = !unknown.length;
+    part("unknown").textContent = `Not known, so without an effect: ${unknown.join(", ")}.`;
+  }
+
+  function showScore({ score }) {
+    const disease = model.file.classes.at(-1);
+    const curve = model.file.calibration;
+    const alike = `weighs patients with and without ${disease} alike, however rare it is`;
+    part("score").textContent = curve
+      ? `The model itself says ${tenths(score)}: it ${alike}. What is shown was fitted to ${Math.round(curve.rows)} test patients of the hospitals, so that it comes true as often as it says there. The interval tells how far their number alone lets it vary.`
+      : `The model ${alike} around you: 50 % means that it cannot tell them apart. There are too few test patients to fit it to.`;
+  }
+
+  function predict(event) {
+    event.preventDefault();
+    part("result").hidden = true;
+    const values = model && read();
+    if (!values) return;
+    const found = model.predict(values);
+    showWarnings(warnings(model.compare(values)));
+    showKnown(values);
+    showRisk(found);
+    showScore(found);
+    showReasons(values);
+    part("result").hidden = false;
+    part("risk").focus();
+  }
+
+  function forget() {
+    clearErrors();
+    part("result").hidden = true;
+  }
+
+  form.addEventListener("submit", predict);
+  // A result stands beside the values that it is of, or not at all.
+  form.addEventListener("input", () => { part("result").hidden = true; });
+  form.addEventListener("reset", forget);
+  window.addEventListener("pagehide", () => form.reset());
+  start();
+});
