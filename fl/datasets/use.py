@@ -62,7 +62,8 @@ def read_use(text: str) -> Use:
     for name in _TEXTS:
         if not _said(fields[name]):
             raise DescriptionError(f"expected a text in {name}")
-    return Use(**{name: tuple(v) if name in _LISTS else v for name, v in fields.items()})
+    given: dict[str, Any] = {**fields, **{name: tuple(fields[name]) for name in _LISTS}}
+    return Use(**given)
 
 
 @lru_cache(maxsize=16)

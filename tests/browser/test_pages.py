@@ -38,6 +38,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "results.listed": "/trainings",
         "results.one": "{timeline}/results",
         "versions.listed": "/models/",
+        "versions.cards.page": "{card}",
         "appeals.listed": "/appeals/",
         "ledger.overview": "/ledger",
         "ledger.events": "/ledger/events?round=1",
@@ -55,6 +56,7 @@ PAGES: dict[str | None, dict[str, str]] = {
     "doctor": {
         "doctor.home": "/doctor/",
         "doctor.new_prediction": "/doctor/predictions/heart/new",
+        "versions.cards.page": "{card}",
     },
     "operator": {"operator.home": "/operator/"},
     "auditor": {"home.index": "/"},
@@ -97,6 +99,8 @@ NO_PAGES = {
     "versions.promote",
     "versions.now",
     "versions.file",
+    "versions.cards.document",
+    "versions.cards.printed",
     "ledger.dossiers.file",
     "ledger.dossiers.code",
     # In `test_behaviour`, while it lasts and when it is over.
