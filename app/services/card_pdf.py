@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reportlab.platypus import Paragraph
+from reportlab.lib.units import mm
+from reportlab.platypus import CondPageBreak, KeepTogether, Paragraph, Spacer
 
 from app.services.card_tables import card_chart, card_tables
 from app.services.model_card import NO_STATEMENT, ModelCard
 from app.services.report_parts import (
+    BULLET,
+    CODE,
     SECTION,
     TEXT,
     TITLE,
@@ -19,6 +22,9 @@ from app.services.report_parts import (
     pdf,
     table_part,
 )
+
+_CHART = 0.75
+_ROOM = 30 * mm  # that a section begins with, or a new page
 
 
 def write_card(card: ModelCard) -> bytes:
@@ -38,18 +44,24 @@ def _parts(card: ModelCard, heading: str) -> Iterator[Any]:
     yield from table_part(tables["figures"])
     chart = card_chart(card)
     if chart is not None:
-        yield figure_part(chart, f"Training {card.training}")
+        yield figure_part(chart, f"Training {card.training}", _CHART)
     for name in ("reliability", "calibration", "data"):
         yield from table_part(tables[name])
     yield from _people(card)
     for name in ("verdicts", "kept_out"):
         yield from table_part(tables[name])
-    yield Paragraph("Where it is recorded, and how to verify", SECTION)
-    yield facts_part(_recorded(card))
-    yield Paragraph(
-        "The installation that trained computes everything stored again and compares it with the "
-        "chain: python3 run.py verify",
-        TEXT,
+    yield KeepTogether(
+        [
+            Paragraph("Where it is recorded, and how to verify", SECTION),
+            facts_part(_recorded(card)),
+            Spacer(0, 2 * mm),
+            Paragraph(
+                "The installation that trained computes everything stored again and compares it "
+                "with the chain:",
+                TEXT,
+            ),
+            Paragraph("python3 run.py verify", CODE),
+        ]
     )
 
 
@@ -79,6 +91,7 @@ def _purpose(card: ModelCard) -> Iterator[Any]:
 def _people(card: ModelCard) -> Iterator[Any]:
     if card.use is None:
         return
+    yield CondPageBreak(_ROOM)
     yield Paragraph("Where the rows are from", SECTION)
     yield facts_part(
         {
@@ -95,9 +108,10 @@ def _people(card: ModelCard) -> Iterator[Any]:
 
 
 def _listed(title: str, sentences: Sequence[str]) -> Iterator[Any]:
+    yield CondPageBreak(_ROOM)
     yield Paragraph(escape(title), SECTION)
     for one in sentences:
-        yield Paragraph(escape(one), TEXT, bulletText="•")
+        yield Paragraph(escape(one), BULLET, bulletText="•")
 
 
 def _recorded(card: ModelCard) -> dict[str, Any]:
@@ -109,5 +123,5 @@ def _recorded(card: ModelCard) -> dict[str, Any]:
         "Contract": place.contract,
         "Hash of the plan": place.plan_sha256,
         **{f"Vote of {one.what}": one.transaction for one in place.votes},
-        **{f"{at}. {one.what}": one.transaction for at, one in enumerate(place.uses, start=1)},
+        **{f"Use {at}: {one.what}": one.transaction for at, one in enumerate(place.uses, start=1)},
     }

@@ -48,6 +48,7 @@ TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=18, leading=24, spaceAft
 SECTION = ParagraphStyle(
     "section", fontName=BOLD, fontSize=12, leading=16, spaceBefore=10, spaceAfter=4
 )
+BULLET = ParagraphStyle("bullet", parent=TEXT, leftIndent=10, bulletIndent=0, spaceAfter=2)
 CODE = ParagraphStyle("code", parent=TEXT, fontName=MONO, fontSize=7.5, leading=11)
 
 _PADDING = 8  # of a cell, left and right together, with some room
@@ -82,10 +83,11 @@ def pdf(parts: Iterable[Any], heading: str, subject: str) -> bytes:
     return written.getvalue()
 
 
-def figure_part(chart: Chart, source: str) -> Any:
-    """A chart with its caption; `source` says what it is of."""
+def figure_part(chart: Chart, source: str, scale: float = 1.0) -> Any:
+    """A chart with its caption, `scale` of the page wide; `source` says what it is of."""
     drawn = render(chart, "png", source)
-    return KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), *FIGURE)])
+    width, height = (scale * size for size in FIGURE)
+    return KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), width, height)])
 
 
 def table_part(table: Table) -> Iterator[Any]:
@@ -93,7 +95,10 @@ def table_part(table: Table) -> Iterator[Any]:
     if not table.rows:
         return
     shown = table.without_empty().for_people()
-    head = [Paragraph(escape(column.title), _CELL) for column in shown.columns]
+    head = [
+        Paragraph(escape(column.title), _NUMBER if column.numeric else _CELL)
+        for column in shown.columns
+    ]
     body = [
         [_cell(column, value) for column, value in zip(shown.columns, row, strict=True)]
         for row in shown.rows
@@ -169,7 +174,8 @@ def facts_part(facts: dict[str, Any]) -> Any:
         for name, value in known.items()
     ]
     made = LongTable(rows, colWidths=[WIDTH * 0.32, WIDTH * 0.68], hAlign="LEFT")
-    made.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE)]))
+    lines, top = ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE), ("VALIGN", (0, 0), (-1, -1), "TOP")
+    made.setStyle(TableStyle([lines, top]))
     return made
 
 
