@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from reportlab.lib.units import mm
 from reportlab.platypus import CondPageBreak, KeepTogether, Paragraph, Spacer
 
+from app.services.card_document import NO_STATEMENT, ModelCard
 from app.services.card_tables import card_chart, card_tables
-from app.services.model_card import NO_STATEMENT, ModelCard
 from app.services.report_parts import (
     BULLET,
     CODE,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.services.card_document import HospitalData, ModelCard
 from app.services.card_figures import Figure
 from app.services.chart import Chart
 from app.services.charts import reliability_chart
 from app.services.datasets import Total
-from app.services.model_card import HospitalData, ModelCard
 from app.services.result_tables import POOLED
 from app.services.tables import Column, Table
 

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from flask import Blueprint, Response, abort, render_template
 
 from app.errors import RequestError
+from app.services.card_document import NO_STATEMENT, ModelCard
 from app.services.card_pdf import write_card
 from app.services.card_tables import card_chart, card_tables
-from app.services.model_card import NO_STATEMENT, ModelCard, model_card
+from app.services.model_card import model_card
 from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR
 from app.web import login
 from app.web.downloads import file_answer

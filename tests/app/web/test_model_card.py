@@ -17,10 +17,11 @@ from sqlalchemy import select
 from app.database import Database
 from app.models import AttemptRow, TrainingRow
 from app.services import datasets
+from app.services.card_document import ModelCard
 from app.services.card_figures import Figure, card_figures, card_ranges
 from app.services.card_pdf import write_card
 from app.services.card_tables import card_chart, card_tables
-from app.services.model_card import ModelCard, model_card
+from app.services.model_card import model_card
 from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from fl.calibration import held_out
