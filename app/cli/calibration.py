@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +18,7 @@ from app.services.dossier import Dossiers
 from app.services.federation import Federation, open_federation
 from app.services.predictions import CheckedModel, Predictions
 from config import Settings
-from fl.calibration import Error, held_out
+from fl.calibration import Error
 from fl.datasets import task_names
 
 _ROWS = (("calibration error", "expected_calibration_error"), ("Brier score", "brier_score"))
@@ -59,8 +58,7 @@ def _chosen(federation: Federation, predictions: Predictions, asked: str | None)
 
 def _judged(model: CheckedModel) -> dict[str, Any]:
     """What is known of one model: keys as `--json` has them, None where there are too few rows."""
-    tables = [np.array(counts, dtype=np.int64) for counts in model.reports.scores.values()]
-    found = held_out(np.sum(tables, axis=0)) if tables else None
+    found = model.reports.held_out()
     curve = model.reports.fit()
     return {
         "task": model.plan.task,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,7 +12,7 @@ from app.models import AttemptRow, MessageRow
 from app.stores.rounds import FINALISED
 from crypto.context import Context
 from crypto.errors import CryptoError
-from fl.calibration import Calibration, fit, pool
+from fl.calibration import Calibration, HeldOut, fit, held_out, pool
 from fl.errors import FlError
 from fl.evaluation import Counts, read_evaluation
 from fl.messages import REPORT, Statement
@@ -32,6 +33,11 @@ class Reports:
     def fit(self) -> Calibration | None:
         """The curve, or None where there are too few rows for one."""
         return fit(pool(list(self.scores.values())))
+
+    def held_out(self) -> HeldOut | None:
+        """The errors on rows that no curve was fitted to, or None where there are too few."""
+        tables = [np.array(counts, dtype=np.int64) for counts in self.scores.values()]
+        return held_out(np.sum(tables, axis=0)) if tables else None
 
 
 def read_reports(

@@ -65,16 +65,23 @@ def _accuracy(document: Document, table: Table) -> Chart | None:
 
 
 def _reliability(document: Document, table: Table) -> Chart | None:
-    records = table.records()
-    if not records:
+    if not table.rows:
         return None
-    disease = document["results"]["classes"][-1]
+    return reliability_chart(table, document["results"]["classes"][-1], "tenths of the score")
+
+
+def reliability_chart(table: Table, disease: str, parts: str) -> Chart:
+    """Scores and what came true, from a table of `score`, `rows`, `said` and `came_true`.
+
+    `parts` says what its rows are: tenths of the score, or ranges of it.
+    """
+    records = table.records()
     return Chart(
         "reliability",
         "bars",
         "Scores and what came true",
         f"The mean score of the model and the share of rows with {disease}, in percent, of "
-        f"{sum(one['rows'] for one in records)} test rows by tenths of the score. Where both bars "
+        f"{sum(one['rows'] for one in records)} test rows by {parts}. Where both bars "
         "are alike, a score is a probability.",
         tuple(one["score"] for one in records),
         (

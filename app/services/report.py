@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.platypus import (
-    CondPageBreak,
-    Image,
-    KeepTogether,
-    Paragraph,
-    SimpleDocTemplate,
-    Spacer,
-)
+from reportlab.platypus import CondPageBreak, Paragraph, Spacer
 
 from app.database import Database
 from app.models import DeploymentRow, TrainingRow
 from app.services.charts import result_charts
 from app.services.comparison import plan_facts
-from app.services.figures import render
 from app.services.report_parts import (
     CODE,
-    FIGURE,
-    FONT,
-    MARGIN,
     SECTION,
     TEXT,
     TITLE,
     facts_part,
+    figure_part,
+    pdf,
     percent,
-    register_fonts,
     table_part,
 )
 from app.services.result_tables import ONLY_IN_FILES, Document, attack_sentence, result_tables
@@ -48,29 +36,10 @@ _ROOM = 120 * mm  # that the truth begins with, or a new page
 
 def write_report(database: Database, document: Document) -> bytes:
     """The report of a training, from its document; a few seconds' work, nothing is kept."""
-    register_fonts()
     task = get_task(document["task"]).title
     heading = f"{task}: training {document['training'][:8]}"
-    written = io.BytesIO()
-    made = SimpleDocTemplate(
-        written,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=MARGIN,
-        title=f"Consilium, {heading}",
-        subject="Report of a federated training",
-        creator="Consilium",
-    )
-
-    def foot(canvas: Any, _: Any) -> None:
-        canvas.setFont(FONT, 7)
-        canvas.drawString(MARGIN, 10 * mm, f"Consilium, {heading}")
-        canvas.drawRightString(A4[0] - MARGIN, 10 * mm, f"Page {canvas.getPageNumber()}")
-
-    made.build(list(_parts(database, document, heading)), onFirstPage=foot, onLaterPages=foot)
-    return written.getvalue()
+    parts = _parts(database, document, heading)
+    return pdf(parts, heading, "Report of a federated training")
 
 
 def _parts(database: Database, document: Document, heading: str) -> Iterator[Any]:
@@ -135,8 +104,7 @@ def _truth(document: Document, tables: dict[str, Table], charts: Any) -> Iterato
 
 def _figure(charts: Any, name: str, document: Document) -> Iterator[Any]:
     if name in charts:
-        drawn = render(charts[name], "png", f"Training {document['training']}")
-        yield KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), *FIGURE)])
+        yield figure_part(charts[name], f"Training {document['training']}")
 
 
 def _verification(database: Database, document: Document) -> Iterator[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,8 +15,18 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import KeepTogether, LongTable, Paragraph, TableStyle
+from reportlab.platypus import (
+    Image,
+    KeepTogether,
+    LongTable,
+    Paragraph,
+    SimpleDocTemplate,
+    Spacer,
+    TableStyle,
+)
 
+from app.services.chart import Chart
+from app.services.figures import render
 from app.services.tables import Column, Table
 
 FONT, BOLD, MONO = "Report", "Report-Bold", "Report-Mono"
@@ -37,10 +48,46 @@ TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=18, leading=24, spaceAft
 SECTION = ParagraphStyle(
     "section", fontName=BOLD, fontSize=12, leading=16, spaceBefore=10, spaceAfter=4
 )
+BULLET = ParagraphStyle("bullet", parent=TEXT, leftIndent=10, bulletIndent=0, spaceAfter=2)
 CODE = ParagraphStyle("code", parent=TEXT, fontName=MONO, fontSize=7.5, leading=11)
 
 _PADDING = 8  # of a cell, left and right together, with some room
 _DIGITS = 10  # of a hash in a table; the whole of it stands in the files
+
+
+def pdf(parts: Iterable[Any], heading: str, subject: str) -> bytes:
+    """Parts as a document on A4, its pages numbered under its heading.
+
+    `parts` may use fonts: they are registered before the first is asked for.
+    """
+    register_fonts()
+    written = io.BytesIO()
+    made = SimpleDocTemplate(
+        written,
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN,
+        title=f"Consilium, {heading}",
+        subject=subject,
+        creator="Consilium",
+    )
+
+    def foot(canvas: Any, _: Any) -> None:
+        canvas.setFont(FONT, 7)
+        canvas.drawString(MARGIN, 10 * mm, f"Consilium, {heading}")
+        canvas.drawRightString(A4[0] - MARGIN, 10 * mm, f"Page {canvas.getPageNumber()}")
+
+    made.build(list(parts), onFirstPage=foot, onLaterPages=foot)
+    return written.getvalue()
+
+
+def figure_part(chart: Chart, source: str, scale: float = 1.0) -> Any:
+    """A chart with its caption, `scale` of the page wide; `source` says what it is of."""
+    drawn = render(chart, "png", source)
+    width, height = (scale * size for size in FIGURE)
+    return KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), width, height)])
 
 
 def table_part(table: Table) -> Iterator[Any]:
@@ -48,7 +95,10 @@ def table_part(table: Table) -> Iterator[Any]:
     if not table.rows:
         return
     shown = table.without_empty().for_people()
-    head = [Paragraph(escape(column.title), _CELL) for column in shown.columns]
+    head = [
+        Paragraph(escape(column.title), _NUMBER if column.numeric else _CELL)
+        for column in shown.columns
+    ]
     body = [
         [_cell(column, value) for column, value in zip(shown.columns, row, strict=True)]
         for row in shown.rows
@@ -105,6 +155,8 @@ def _said(column: Column, value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return _plain(value)
+    if isinstance(value, str) and column.numeric:
+        return value  # As "<5", which is kept back.
     if column.kind == "share":
         return percent(value)
     if column.kind == "figure":
@@ -122,7 +174,8 @@ def facts_part(facts: dict[str, Any]) -> Any:
         for name, value in known.items()
     ]
     made = LongTable(rows, colWidths=[WIDTH * 0.32, WIDTH * 0.68], hAlign="LEFT")
-    made.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE)]))
+    lines, top = ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE), ("VALIGN", (0, 0), (-1, -1), "TOP")
+    made.setStyle(TableStyle([lines, top]))
     return made
 
 

@@ -13,6 +13,7 @@ from app.errors import ModelRefused, RequestError
 from app.services.promotions import OLDER
 from app.services.roles import ADMINISTRATOR, AUDITOR
 from app.services.versions import Version
+from app.versions import card
 from app.web import login
 from app.web.model_answer import model_answer
 from app.web.reason_field import reason_field
@@ -20,6 +21,7 @@ from app.web.roles import requires
 from app.web.services import services
 
 blueprint = Blueprint("versions", __name__, url_prefix="/models")
+blueprint.register_blueprint(card.blueprint)
 
 Answer = BaseResponse | str | tuple[str, HTTPStatus]
 

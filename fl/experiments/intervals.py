@@ -1,4 +1,7 @@
-"""Intervals: means over paired seeds by Student's t, shares of trials by Wilson's score."""
+"""Intervals: means over paired seeds by Student's t, shares of trials by Wilson's score.
+
+And what is made of shares: their mean, and the area under a ROC curve.
+"""
 
 from __future__ import annotations
 
@@ -60,3 +63,38 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, flo
     half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials))
     low, high = ((centre + sign * half) / (1 + spread) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)
+
+
+def mean_of_shares(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of independent shares, each (successes, trials).
+
+    The distances of Wilson's bounds from each share, squared and added: Newcombe, "Interval
+    Estimation for the Difference between Independent Proportions", Statistics in Medicine 17, 1998,
+    method 10, for sums as in Zou, Donner, "Construction of Confidence Limits about Effect
+    Measures", Statistics in Medicine 27, 2008. Raises ValueError as `wilson`, and for no share.
+    """
+    if not counts:
+        raise ValueError("expected one share or more; got none")
+    shares = [successes / trials if trials else 0.0 for successes, trials in counts]
+    bounds = [wilson(successes, trials) for successes, trials in counts]
+    pairs = list(zip(shares, bounds, strict=True))
+    below = sqrt(sum((share - low) ** 2 for share, (low, _) in pairs)) / len(pairs)
+    above = sqrt(sum((high - share) ** 2 for share, (_, high) in pairs)) / len(pairs)
+    return fmean(shares) - below, fmean(shares) + above
+
+
+def area_interval(area: float, negatives: int, positives: int) -> tuple[float, float]:
+    """Return the 95 % interval of an area under a ROC curve of so many rows of each class.
+
+    1.96 standard errors to either side, within 0 and 1: Hanley, McNeil, "The Meaning and Use of the
+    Area under a Receiver Operating Characteristic (ROC) Curve", Radiology 143, 1982. Raises
+    ValueError for an area outside of 0 to 1, or a class without rows.
+    """
+    if not 0 <= area <= 1 or min(negatives, positives) < 1:
+        raise ValueError(f"expected an area from 0 to 1 of rows of both classes; got {area}")
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = (
+        area * (1 - area) + (positives - 1) * (one - area**2) + (negatives - 1) * (two - area**2)
+    )
+    half = _NORMAL * sqrt(max(0.0, spread) / (negatives * positives))
+    return max(0.0, area - half), min(1.0, area + half)

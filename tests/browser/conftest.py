@@ -116,8 +116,12 @@ def diabetes(site: Site, browser: Browser, trained: str) -> str:
 
 @pytest.fixture(scope="session")
 def on_chain(site: Site, trained: str) -> dict[str, str]:
-    """Where the training's published set stands: `transaction`, `block`, and its `timeline`."""
+    """Where the training's published set stands: `transaction`, `block`, and its `timeline`.
+
+    And its model's `card`.
+    """
     timeline = trained.removeprefix("/admin")
+    card = f"/models/{timeline.rsplit('/', 1)[1]}/card"
     find = (
         "SELECT e.transaction_hash, e.block FROM ledger_events e "
         "WHERE e.name = 'SetPublished' AND e.round = 1 AND e.training = ?"
@@ -129,7 +133,7 @@ def on_chain(site: Site, trained: str) -> dict[str, str]:
         while (row := database.execute(*query).fetchone()) is None:
             assert time.monotonic() < end, "the worker did not read the ledger"
             time.sleep(0.1)
-    return {"transaction": row[0], "block": str(row[1]), "timeline": timeline}
+    return {"transaction": row[0], "block": str(row[1]), "timeline": timeline, "card": card}
 
 
 @pytest.fixture(scope="session")
