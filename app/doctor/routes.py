@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Blueprint, abort, render_template, request, session
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
 
 from app.doctor import device
 from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
 from app.doctor.words import typical_words
-from app.errors import ModelRefused
+from app.errors import ModelRefused, RequestError
+from app.services.patients import Patient
 from app.services.predictions import Prediction
+from app.services.record_sealing import Answer
 from app.services.roles import DOCTOR
-from app.web import header, login
+from app.web import doctor_key, header, login
 from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import Statistics, Task, get_task, task_names
@@ -64,6 +67,61 @@ def predict(task: str) -> Page:
     return _result(chosen, form, prediction)
 
 
+@blueprint.post("/predictions/<task>/keep")
+@requires(DOCTOR)
+def keep(task: str) -> Page | Response:
+    """Keep the answer with a patient: asked for once more, it must come of the same model."""
+    chosen, key = _task(task), doctor_key.find()
+    form = values_form(chosen)()
+    if not form.validate_on_submit():
+        return _form_page(chosen, form), HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        prediction = services().predictions.predict(chosen.name, form.values())
+    except ModelRefused as refused:
+        return _refusal(chosen, form, refused)
+    if request.form.get("model") != prediction.model_sha256:
+        flash("Another model is in use by now: this is its answer. Nothing was kept yet.", "danger")
+        return _result(chosen, form, prediction)
+    patient = request.form.get("patient", "")
+    try:
+        if key is None:
+            raise RequestError("Your key is not open: open it at Patients. Nothing was kept.")
+        services().patients.keep(login.person(), key, patient, _answer(chosen, form, prediction))
+    except RequestError as error:
+        flash(str(error), "danger")
+        return _result(chosen, form, prediction)
+    flash("The answer is kept with the patient. The record stays closed.", "success")
+    return redirect(url_for("patients.one", patient_id=patient), HTTPStatus.SEE_OTHER)
+
+
+def _answer(task: Task, form: ValuesForm, prediction: Prediction) -> Answer:
+    """What is kept of a prediction, in the words that the doctor read."""
+    reading = _reading(task, prediction)
+    return Answer(
+        task=task.name,
+        title=task.title,
+        result=f"{reading.percent} risk of {reading.disease}",
+        values=tuple((one.column.label, one.typed) for one in form.measures()),
+        version=prediction.version,
+        model_sha256=prediction.model_sha256,
+        at=prediction.checked_at.isoformat(timespec="seconds"),
+    )
+
+
+def _reading(task: Task, prediction: Prediction) -> Reading:
+    shares = tuple(prediction.probability[name] for name in task.classes)
+    return Reading(task, shares, prediction.interval)
+
+
+def _patients() -> list[Patient] | None:
+    """The doctor's patients, changed last first; None while the doctor's key is not open."""
+    key = doctor_key.find()
+    if key is None:
+        return None
+    found = services().patients.mine(login.person(), key)
+    return sorted(found, key=lambda one: one.changed_at, reverse=True)
+
+
 def _form_page(task: Task, form: ValuesForm) -> str:
     return render_template(
         "doctor/new_prediction.html",
@@ -96,15 +154,14 @@ def _assumed(task: Task, form: ValuesForm, statistics: Statistics | None) -> Map
 def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
     details = {"task": task.name, "model_sha256": prediction.model_sha256}
     services().audit.add(login.person(), "prediction.made", task.name, details)
-    shares = tuple(prediction.probability[name] for name in task.classes)
-    reading = Reading(task, shares, prediction.interval)
     explanation = prediction.explanation
     page = render_template(
         "doctor/result.html",
         task=task,
         form=form,
         prediction=prediction,
-        reading=reading,
+        reading=_reading(task, prediction),
+        patients=_patients(),
         explanation=explanation,
         bars=bars(explanation),
         warnings=list(warnings(explanation)),
