@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -82,7 +83,6 @@ class Clinic:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.database = Database(f"sqlite:///{path}")
-        self.database.migrate()
         self.audit = AuditLog(self.database)
         self.accounts = Accounts(self.database, self.audit, CHEAP)
         self.sessions = Sessions(self.database)
@@ -116,9 +116,27 @@ class Clinic:
             session.execute(update(table).values(**values))
 
 
+def opened(clinic: Clinic, who: Doctor, helper: Doctor, patient: str) -> str:
+    """Open a record of `who` with the approval of `helper`; the opening's identifier."""
+    asked = clinic.openings.ask(who.row, who.key, patient, REASON)
+    clinic.openings.approve(helper.row, helper.key, asked)
+    clinic.openings.open(who.row, who.key, asked)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the application's tables, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / "clinic.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.close()
+    return path
+
+
 @pytest.fixture
-def clinic(tmp_path: Path) -> Iterator[Clinic]:
-    made = Clinic(tmp_path / "clinic.db")
+def clinic(empty: Path, tmp_path: Path) -> Iterator[Clinic]:
+    made = Clinic(Path(shutil.copy(empty, tmp_path / "clinic.db")))
     yield made
     made.database.close()
 
@@ -203,9 +221,7 @@ def test_an_open_record_closes_by_itself_and_its_shares_are_erased(
 ) -> None:
     bea, carl, _ = trio
     patient = clinic.seal(*trio)
-    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(bea.row, bea.key, asked)
+    opened(clinic, bea, carl, patient)
     clinic.clock.late = OPEN_FOR - timedelta(seconds=30)
     assert clinic.openings.read(bea.row, bea.key, patient)
     clinic.clock.late = OPEN_FOR + timedelta(seconds=1)
@@ -252,9 +268,7 @@ def test_revising_keeps_what_was_entered_before(
 ) -> None:
     bea, carl, dora = trio
     patient = clinic.seal(*trio)
-    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(bea.row, bea.key, asked)
+    opened(clinic, bea, carl, patient)
     married = Attributes("Öberg", "Greta", "1951-03-08", "female")
     clinic.openings.revise(bea.row, bea.key, patient, married)
     newest, first = clinic.openings.read(bea.row, bea.key, patient).versions
@@ -320,9 +334,7 @@ def test_altered_records_are_told_never_shown(
 ) -> None:
     bea, carl, _ = trio
     patient, other = clinic.seal(*trio), clinic.seal(*trio)
-    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(bea.row, bea.key, asked)
+    opened(clinic, bea, carl, patient)
     with clinic.database.transaction() as session:
         foreign = session.get_one(PatientVersionRow, (other, 1)).sealed
         session.get_one(PatientVersionRow, (patient, 1)).sealed = foreign
@@ -359,9 +371,7 @@ def test_the_own_password_opens_the_key_and_a_new_one_keeps_it(
     bea = clinic.sign_in(row, "a quite different sentence")
     (seen,) = clinic.patients.mine(bea.row, bea.key)
     assert seen.minimum.initials == "G.L."
-    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(bea.row, bea.key, asked)
+    opened(clinic, bea, carl, patient)
 
 
 def test_a_password_that_was_reset_opens_nothing_of_before(
@@ -380,16 +390,7 @@ def test_a_password_that_was_reset_opens_nothing_of_before(
     assert {one.name: one.able for one in seen.carers} == {
         "bea": False, "carl": True, "dora": True,
     }  # fmt: skip
-    asked = clinic.openings.ask(dora.row, dora.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(dora.row, dora.key, asked)
-
-
-def opened(clinic: Clinic, who: Doctor, helper: Doctor, patient: str) -> str:
-    asked = clinic.openings.ask(who.row, who.key, patient, REASON)
-    clinic.openings.approve(helper.row, helper.key, asked)
-    clinic.openings.open(who.row, who.key, asked)
-    return asked
+    opened(clinic, dora, carl, patient)
 
 
 def test_a_lost_share_is_replaced_and_who_left_has_none(
@@ -471,9 +472,7 @@ def test_the_database_tells_nothing_of_the_patient(
     """Not while it lies open, either; nor the shares, the reason, or anybody's private key."""
     bea, carl, _ = trio
     patient = clinic.seal(*trio)
-    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
-    clinic.openings.approve(carl.row, carl.key, asked)
-    clinic.openings.open(bea.row, bea.key, asked)
+    opened(clinic, bea, carl, patient)
     clinic.openings.revise(bea.row, bea.key, patient, GRETA)
     clinic.patients.keep(bea.row, bea.key, patient, HEART)
     assert clinic.opening(bea, patient).state == OPEN

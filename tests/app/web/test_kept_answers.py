@@ -23,7 +23,13 @@ from tests.app.web.conftest import PASSWORD, of
 
 PREDICT = "/doctor/predictions/heart/new"
 KEEP = "/doctor/predictions/heart/keep"
-VALUES = {"age": "54", "chol": "6,2", "chol-unit": "mmol/l", "trestbps": "130", "cp": "asymptomatic"}
+VALUES = {
+    "age": "54",
+    "chol": "6,2",
+    "chol-unit": "mmol/l",
+    "trestbps": "130",
+    "cp": "asymptomatic",
+}
 
 
 @pytest.fixture(scope="module")
