@@ -82,10 +82,11 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of like probability: how many, the sum of their probabilities (how many were to be
-    expected with the disease), and how many had it.
+    """Rows of probabilities from `low` to a GROUPS-th more: how many, the sum of their
+    probabilities (how many were to be expected with the disease), and how many had it.
     """
 
+    low: float
     rows: float
     expected: float
     positive: float
@@ -134,7 +135,7 @@ def fit(scores: Scores) -> Calibration | None:
 def groups(scores: Scores, calibration: Calibration | None = None) -> list[Group]:
     """The rows in GROUPS equal ranges of (calibrated) probability; empty ranges are left out."""
     sums = _grouped(scores, _shown(calibration))
-    return [Group(*map(float, row)) for row in sums if row[0]]
+    return [Group(place / GROUPS, *map(float, row)) for place, row in enumerate(sums) if row[0]]
 
 
 def error(scores: Scores, calibration: Calibration | None = None) -> Error:

@@ -35,7 +35,11 @@ class Reports:
         return fit(pool(list(self.scores.values())))
 
     def held_out(self) -> HeldOut | None:
-        """The errors on rows that no curve was fitted to, or None where there are too few."""
+        """The errors on rows that no curve was fitted to, or None where there are too few.
+
+        Every row counts as one, here as for these folds' curves; the curve in use (`fit`) weighs a
+        hospital with most of the rows less.
+        """
         tables = [np.array(counts, dtype=np.int64) for counts in self.scores.values()]
         return held_out(np.sum(tables, axis=0)) if tables else None
 

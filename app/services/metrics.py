@@ -75,14 +75,12 @@ def reliability(rows: Sequence[EvaluationRow]) -> list[Figures] | None:
         return None
     found = []
     for group in groups(np.sum(counts, axis=0)):
-        said = group.expected / group.rows
-        low = int(said * GROUPS) / GROUPS
         found.append(
             {
-                "low": low,
-                "high": low + 1 / GROUPS,
+                "low": group.low,
+                "high": group.low + 1 / GROUPS,
                 "rows": int(group.rows),
-                "said": said,
+                "said": group.expected / group.rows,
                 "came_true": group.positive / group.rows,
             }
         )
