@@ -73,18 +73,16 @@ def reliability(rows: Sequence[EvaluationRow]) -> list[Figures] | None:
     counts = [np.array(one.score_counts or (), dtype=np.float64) for one in rows]
     if not counts or any(one.shape != (2, BINS) for one in counts):
         return None
-    found = []
-    for group in groups(np.sum(counts, axis=0)):
-        found.append(
-            {
-                "low": group.low,
-                "high": group.low + 1 / GROUPS,
-                "rows": int(group.rows),
-                "said": group.expected / group.rows,
-                "came_true": group.positive / group.rows,
-            }
-        )
-    return found
+    return [
+        {
+            "low": group.low,
+            "high": group.low + 1 / GROUPS,
+            "rows": int(group.rows),
+            "said": group.expected / group.rows,
+            "came_true": group.positive / group.rows,
+        }
+        for group in groups(np.sum(counts, axis=0))
+    ]
 
 
 def _tested(confusion: Any, scores: Any) -> Figures | None:
