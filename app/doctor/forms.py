@@ -13,6 +13,7 @@ from wtforms.validators import ValidationError
 
 from app.doctor.measures import MOST_DIGITS, Measure, read_measured
 from app.doctor.words import bounds
+from app.services.numbers import read_number
 from app.web.number_field import about_comma
 from fl.datasets import Task
 from fl.datasets.asking import grouped, plausible_of
@@ -155,10 +156,19 @@ def _check(column: Column) -> Any:
             expected = bounds(column.low, column.high, measure.unit)
             raise ValidationError(
                 f"Expected a number from {expected}, got “{typed}”."
-                + (about_comma(field.raw_data) or _about_unit(measure))
+                + (_about_number(field) or _about_unit(measure))
             ) from error
 
     return check
+
+
+def _about_number(field: Field) -> str:
+    """What to write instead of what is no number; "" for a number, which is out of range then."""
+    try:
+        read_number(field.data)
+    except ValueError:
+        return about_comma(field.raw_data)
+    return ""
 
 
 def _about_unit(measure: Measure) -> str:

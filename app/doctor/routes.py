@@ -23,6 +23,7 @@ from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import Statistics, Task, get_task, task_names
 from fl.datasets.typical import typical
+from fl.datasets.use import find_use
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 blueprint.register_blueprint(device.blueprint)
@@ -37,7 +38,10 @@ _UNITS = "units"
 @requires(DOCTOR)
 def home() -> str:
     """Today: what can be asked, and the model that answers."""
-    return render_template("doctor/home.html", tasks=_tasks())
+    key, doctor, views = doctor_key.find(), login.person(), services().opening_views
+    waiting = views.waiting_for(doctor, key) if key else []
+    ready = [one for one in views.own(doctor, key) if one.ready] if key else []
+    return render_template("doctor/home.html", tasks=_tasks(), waiting=waiting, ready=ready)
 
 
 @blueprint.get("/predictions/<task>/new")
@@ -130,6 +134,7 @@ def _form_page(task: Task, form: ValuesForm) -> str:
         tasks=_tasks(),
         problems=form.problems() if form.is_submitted() else [],
         assumed=_assumed(task, form, _statistics(task)),
+        use=find_use(task.name),
     )
 
 
@@ -166,6 +171,7 @@ def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
         bars=bars(explanation),
         warnings=list(warnings(explanation)),
         assumed=_assumed(task, form, prediction.statistics),
+        use=find_use(task.name),
     )
     return page, HTTPStatus.OK
 

@@ -88,11 +88,10 @@ class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
 
     def offer(self, colleagues: Sequence[UserRow], ticked: Sequence[int] = ()) -> None:
-        """Offer the colleagues; where they are just enough, they are all ticked."""
+        """Offer the colleagues, with those ticked who are of the group."""
         self.carers.choices = [SelectChoice(one.id, one.name) for one in colleagues]
         if not self.is_submitted():
-            few = len(colleagues) == _QUORUM
-            self.carers.data = [one.id for one in colleagues if few or one.id in ticked]
+            self.carers.data = list(ticked)
 
 
 class PatientForm(AttributesForm, GroupForm):

@@ -1,9 +1,10 @@
 """The patients' pages: a doctor's list, a new patient, what is seen unopened, the open record.
 
-patients/list.html gets `page` (a `PatientPage`), `search`, `orders` and `waiting` (openings that
-wait for an answer); patients/one.html `patient`, `openings`, `own` (the doctor's opening under way,
-or None), `form` (a reason), `password` (a form, or None where the session has confirmed it; `about`
-is the opening for which it was wrong); patients/record.html `patient`, `record` and `opening`.
+patients/list.html gets `page` (a `PatientPage`), `search`, `orders`, `waiting` (openings that wait
+for an answer), `own` (the doctor's) and `names` (initials by identifier). patients/one.html gets
+`patient`, `openings`, `own` (the doctor's opening under way, or None), `form` (a reason) and
+`password` (a form, or None where the session has confirmed it; `about` is the opening for which it
+was wrong). patients/record.html gets `patient`, `record` and `opening`.
 """
 
 from __future__ import annotations
@@ -62,12 +63,14 @@ def _with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
 def listed(key: OpenKey) -> Answer:
     """The doctor's patients, as much of them as is seen unopened."""
     doctor = login.person()
-    search = Search.of(request.args)
+    search, patients = Search.of(request.args), services().patients.mine(doctor, key)
     return render_template(
         "patients/list.html",
-        page=search.page_of(services().patients.mine(doctor, key)),
+        page=search.page_of(patients),
         search=search,
         waiting=services().opening_views.waiting_for(doctor, key),
+        own=services().opening_views.own(doctor, key),
+        names={one.id: one.minimum.initials for one in patients},
         password=_password(),
         orders=ORDERS,
         viewer=doctor.id,
@@ -190,8 +193,11 @@ def edit(key: OpenKey, patient_id: str) -> Answer:
         newest = services().openings.read(doctor, key, patient_id).versions[0]
         form = AttributesForm(data=filled(newest.attributes))
         if form.validate_on_submit():
-            services().openings.revise(doctor, key, patient_id, form.attributes())
-            flash("The record is changed. What it held before is kept.", "success")
+            if form.attributes() == newest.attributes:
+                flash("Nothing was changed.")
+            else:
+                services().openings.revise(doctor, key, patient_id, form.attributes())
+                flash("The record is changed. What it held before is kept.", "success")
             return redirect(url_for("patients.record", patient_id=patient_id), _SEE_OTHER)
     except RequestError as error:
         flash(str(error), "danger")
@@ -201,10 +207,10 @@ def edit(key: OpenKey, patient_id: str) -> Answer:
 
 
 _DONE = {
-    "approve": "You approved it: your share is lent, sealed to who asked.",
+    "approve": "You approved. Whoever asked can open the record for 15 minutes once enough agree.",
     "decline": "You declined. Others of the care group may still approve.",
     "open": "The record is open. Everybody of the care group sees that you opened it.",
-    "end": "It is over, and the shares that were lent for it are erased.",
+    "end": "It is over. Opening it again needs a new approval.",
 }
 # What asks for the password, once a session.
 _CONFIRMED = ("approve", "open")
@@ -235,6 +241,14 @@ def group(key: OpenKey, patient_id: str) -> Answer:
             return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
     page = render_template("patients/group.html", patient=patient, form=form)
     return page, _UNPROCESSABLE if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.get("/<patient_id>/openings/<opening_id>")
+@requires(DOCTOR)
+def opening(patient_id: str, opening_id: str) -> Answer:
+    """An address that was copied, or asked for again, leads back to the patient."""
+    del opening_id
+    return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
 
 
 def _carry_out(action: str, doctor: UserRow, key: OpenKey, opening: str) -> None:

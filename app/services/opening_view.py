@@ -53,7 +53,7 @@ class Opening:
 
     @property
     def ready(self) -> bool:
-        """Whether who asked may open it now."""
+        """Whether enough agree, so that who asked may open it now."""
         return self.state == ASKED and self.approvals >= self.quorum
 
     def answer_of(self, user: int) -> str:
@@ -78,8 +78,14 @@ class OpeningViews:
         return [
             one
             for one in found
-            if one.state == ASKED and one.asked_by != doctor.id and not one.answer_of(doctor.id)
+            if one.state == ASKED and not one.ready
+            if one.asked_by != doctor.id and not one.answer_of(doctor.id)
         ]
+
+    def own(self, doctor: UserRow, key: OpenKey) -> list[Opening]:
+        """The doctor's own requests and openings that are under way, the newest first."""
+        found = self._shown(doctor, key, OpeningRow.asked_by == doctor.id)
+        return [one for one in found if one.state in (ASKED, OPEN)]
 
     def _shown(self, doctor: UserRow, key: OpenKey, *only: ColumnElement[bool]) -> list[Opening]:
         query = select(OpeningRow, OpeningAnswerRow, PatientRow)

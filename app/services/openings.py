@@ -171,8 +171,10 @@ class Openings:
         self.end_overdue()
         with self._database.transaction() as session:
             row = _locked(session, identifier)
-            if row is None or row.asked_by != doctor.id or row.state != ASKED:
+            if row is None or row.asked_by != doctor.id or row.state not in (ASKED, OPEN):
                 raise RequestError(_GONE)
+            if row.state == OPEN:
+                return  # Pressed again, in another window: its time runs on.
             self._secret(session, row, doctor, key)
             row.state, row.opened_at = OPEN, self._clock()
             row.until = self._clock() + OPEN_FOR

@@ -108,6 +108,8 @@ NO_PAGES = {
     "patients.record",
     "patients.edit",
     "patients.group",
+    # It only leads on.
+    "patients.opening",
     "versions.cards.document",
     "versions.cards.printed",
     "ledger.dossiers.file",

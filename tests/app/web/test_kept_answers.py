@@ -21,6 +21,8 @@ from tests.app.installations import settings_of
 from tests.app.web.browser import Browser
 from tests.app.web.conftest import PASSWORD, of
 
+pytestmark = pytest.mark.slow
+
 PREDICT = "/doctor/predictions/heart/new"
 KEEP = "/doctor/predictions/heart/keep"
 VALUES = {

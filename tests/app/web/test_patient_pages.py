@@ -74,6 +74,7 @@ def test_three_doctors_seal_ask_approve_open_and_close(
         assert NAME not in shown
     assert bea.send(f"{patient}/openings", {"reason": REASON}).status_code == HTTPStatus.SEE_OTHER
 
+    assert "1 request to open a record waits for" in told(carl.get("/doctor/").text)
     waiting = carl.get("/patients/").text
     assert f"bea asks to open the record “{REASON}”" in told(waiting)
     where = action_of(waiting)
@@ -85,6 +86,9 @@ def test_three_doctors_seal_ask_approve_open_and_close(
     assert "This is not your password." in wrong.text
     carl.send(where, {"action": "approve", "password": PASSWORD})
 
+    assert "1 of your own was approved" in told(bea.get("/doctor/").text)
+    assert "1 request" not in told(doctors["dora"].get("/doctor/").text)
+    assert bea.get(where).location == patient
     assert bea.get(f"{patient}/record").status_code == HTTPStatus.SEE_OTHER
     opened = bea.send(where, {"action": "open", "password": PASSWORD})
     assert opened.location == f"{patient}/record"
