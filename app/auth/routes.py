@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app.auth import wallets
 from app.auth.forms import PasswordForm, RegisterForm, SignInForm
 from app.auth.next_page import wanted
-from app.errors import PasswordRefused, SignInRefused
+from app.errors import PasswordRefused, RequestError, SignInRefused
 from app.services.accounts import ACTIVE
 from app.web import doctor_key, login
 from app.web.roles import public, signed_in
@@ -40,7 +40,7 @@ def sign_in() -> Answer:
         form.form_errors.append(str(refused))
         return _form_page("auth/sign_in.html", form)
     login.sign_in(row)
-    doctor_key.unlock(form.password.data, confirmed=False)
+    _open_key(form.password.data)
     services().audit.add(row, "user.signed_in", row.email)
     target = wanted() if row.state == ACTIVE else url_for("auth.waiting")
     return redirect(target, HTTPStatus.SEE_OTHER)
@@ -99,10 +99,18 @@ def password() -> Answer:
         form.new.errors = [str(refused)]
     else:
         login.sign_in(row)
-        doctor_key.unlock(form.new.data, confirmed=False)
+        _open_key(form.new.data)
         flash("The password is changed. You are signed out everywhere else.", "success")
         return redirect(url_for("home.index"), HTTPStatus.SEE_OTHER)
     return _form_page("auth/password.html", form)
+
+
+def _open_key(password: str) -> None:
+    """Open a doctor's key for the session that begins; one that was altered keeps nobody out."""
+    try:
+        doctor_key.unlock(password, confirmed=False)
+    except RequestError as refused:
+        flash(str(refused), "danger")
 
 
 def _form_page(template: str, form: FlaskForm) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from app.services.audit import AuditLog
 from app.services.passwords import Passwords
 from app.services.roles import DOCTOR
 from crypto.envelope import new_private_key, private_key_bytes, public_key_bytes
-from crypto.errors import LockError
+from crypto.errors import EncodingError, LockError
 from crypto.password_lock import lock, unlock
 
 WRONG = "This is not your password."
@@ -48,10 +48,18 @@ class DoctorKeys:
         return row
 
     def change_password(self, session: Session, person: UserRow, old: str, new: str) -> None:
-        """Lock the person's key with the new password, in the caller's transaction."""
+        """Lock the person's key with the new password, in the caller's transaction.
+
+        One that the old password does not open, because it was altered, is lost.
+        """
         row = find_current(session, person.id)
-        if row is not None:
+        if row is None:
+            return
+        try:
             secret = unlock(row.locked, old, person.id)
+        except (LockError, EncodingError):
+            self.lose(session, person)
+        else:
             row.locked = self._lock(secret, new, person.id)
 
     def lose(self, session: Session, person: UserRow) -> None:
@@ -74,7 +82,7 @@ class DoctorKeys:
             row = find_current(session, person.id) or self.make(session, person, password)
             try:
                 return row, unlock(row.locked, password, person.id)
-            except LockError as error:
+            except (LockError, EncodingError) as error:
                 raise RequestError(
                     "Your key does not open with your password, though it should: the database was "
                     "altered. Tell an administrator, who runs the check of the ledger."

@@ -234,6 +234,8 @@ def choose_group(
         )
     if len(wanted) > MOST_CARERS:
         raise RequestError(f"Choose at most {MOST_CARERS - 1} colleagues.")
+    if doctor.id not in able:
+        raise RequestError("You have no key yet: sign in once with your password, then try again.")
     if not set(wanted) <= set(able):
         raise RequestError("Somebody whom you chose cannot care for patients now: choose again.")
     require_quorum(len(wanted), quorum)

@@ -18,6 +18,7 @@ from app.database import Database
 from app.errors import RequestError, SignInRefused
 from app.models import (
     CarerRow,
+    DoctorKeyRow,
     OpeningAnswerRow,
     PatientEntryRow,
     PatientRow,
@@ -447,6 +448,19 @@ def test_a_closed_record_keeps_its_group(
         with pytest.raises(RequestError):
             clinic.openings.reseal(bea.row, bea.key, patient, wrong, quorum)
     assert clinic.openings.read(bea.row, bea.key, patient)
+
+
+def test_an_altered_key_is_told_and_a_new_password_gives_it_up(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea = trio[0]
+    for damage in (b"no lock", bytes(200)):
+        clinic.altered(DoctorKeyRow, locked=damage)
+        with pytest.raises(RequestError, match="the database was altered"):
+            clinic.keys.unlock(bea.row, bea.token, PASSWORD)
+    row = clinic.accounts.change_password(bea.row.id, PASSWORD, "a quite different sentence")
+    again = clinic.sign_in(row, "a quite different sentence")
+    assert again.key.number != bea.key.number
 
 
 def test_a_session_s_key_opens_with_its_browser_only(

@@ -8,7 +8,9 @@ from http import HTTPStatus
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
+from app.models import DoctorKeyRow
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from tests.app.web.browser import Browser
 from tests.app.web.conftest import PASSWORD, of
@@ -184,6 +186,16 @@ def test_without_the_browser_s_half_the_page_asks_for_the_password(
 def test_unlocking_leads_nowhere_else(doctors: dict[str, Browser], wanted: str) -> None:
     sent = {"password": PASSWORD, "next": wanted}
     assert doctors["bea"].send("/patients/unlock", sent).location == "/patients/"
+
+
+def test_an_altered_key_keeps_nobody_out(app: Flask, doctors: dict[str, Browser]) -> None:
+    del doctors
+    with of(app).database.transaction() as session:
+        session.execute(update(DoctorKeyRow).values(locked=b"no lock"))
+    again = Browser(app)
+    assert again.sign_in("bea@c.example", PASSWORD).status_code == HTTPStatus.SEE_OTHER
+    assert "the database was altered" in again.get("/doctor/").text
+    assert "Open your key" in again.get("/patients/").text
 
 
 def test_a_signed_out_browser_s_cookie_opens_nothing(
