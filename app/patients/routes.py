@@ -2,9 +2,9 @@
 
 patients/list.html gets `page` (a `PatientPage`), `search`, `orders`, `waiting` (openings that wait
 for an answer), `own` (the doctor's) and `names` (initials by identifier). patients/one.html gets
-`patient`, `openings`, `own` (the doctor's opening under way, or None), `form` (a reason) and
-`password` (a form, or None where the session has confirmed it; `about` is the opening for which it
-was wrong). patients/record.html gets `patient`, `record` and `opening`.
+`patient`, `openings`, `changes`, `own` (the doctor's opening under way, or None), `form` (a reason)
+and `password` (a form, or None where the session has confirmed it; `about` is the opening for which
+it was wrong). patients/record.html gets `patient`, `record` and `opening`.
 """
 
 from __future__ import annotations
@@ -291,6 +291,7 @@ def _page(
         patient=patient,
         openings=services().opening_views.of_patient(login.person(), key, patient.id),
         own=_own(patient, key),
+        changes=services().opening_views.changes(patient.id),
         form=form,
         password=password or _password(),
         about=about,

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import selectinload
 
 from app.database import Database
-from app.models import OpeningAnswerRow, OpeningRow, PatientRow, UserRow
+from app.models import AuditRow, OpeningAnswerRow, OpeningRow, PatientRow, UserRow
 from app.models.base import now
 from app.services.open_keys import OpenKey
 from app.services.openings import APPROVED, ASKED, CLOSED, OPEN, WITHDRAWN, names_of
 from app.services.record_sealing import REASON, commitments_of
 from crypto.box import open_box
 from crypto.errors import CryptoError
+
+_CHANGES: Final = {
+    "record.sealed": "Entered the patient",
+    "record.revised": "Changed the record",
+    "record.resealed": "Sealed the record anew, for another care group",
+    "record.answer_kept": "Kept an answer of a model",
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,15 @@ class Opening:
         return next((one.answer for one in self.answers if one.user == user), "")
 
 
+@dataclass(frozen=True)
+class Change:
+    """Something that was done to a sealed record: `what` in words, by whom, when."""
+
+    what: str
+    by: str
+    at: datetime
+
+
 class OpeningViews:
     """The openings of one database; `clock` gives the present moment in UTC."""
 
@@ -86,6 +103,13 @@ class OpeningViews:
         """The doctor's own requests and openings that are under way, the newest first."""
         found = self._shown(doctor, key, OpeningRow.asked_by == doctor.id)
         return [one for one in found if one.state in (ASKED, OPEN)]
+
+    def changes(self, patient: str) -> list[Change]:
+        """What the audit log says was done to a record, the newest first; never its content."""
+        query = select(AuditRow).where(AuditRow.subject == patient, AuditRow.action.in_(_CHANGES))
+        with self._database.transaction() as session:
+            rows = session.scalars(query.order_by(AuditRow.id.desc())).all()
+        return [Change(_CHANGES[row.action], row.actor, row.at) for row in rows]
 
     def _shown(self, doctor: UserRow, key: OpenKey, *only: ColumnElement[bool]) -> list[Opening]:
         query = select(OpeningRow, OpeningAnswerRow, PatientRow)

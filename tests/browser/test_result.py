@@ -34,7 +34,7 @@ def test_the_reasons_add_up_from_the_average_patient_to_this_one(
     rows = why.locator("tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.filter(has_text="Age")).to_contain_text(re.compile("(raises|lowers) the risk by"))
-    start = number(why.get_by_text("average patient the model says").inner_text())
+    start = number(why.get_by_text("average patient the estimate is").inner_text())
     effects = [number(row.locator("td").last.inner_text()) for row in rows.all()]
     end = number(why.locator("tfoot td").last.inner_text())
     # Each of five figures is rounded to a tenth.

@@ -131,6 +131,7 @@ def test_an_open_record_gets_another_care_group(app: Flask, doctors: dict[str, B
     assert done.location == patient
     assert "sealed anew" in bea.get(patient).text
     assert "G.L." in eve.get("/patients/").text
+    assert "Sealed the record anew, for another care group bea" in told(carl.get(patient).text)
     assert doctors["dora"].get(patient).status_code == HTTPStatus.NOT_FOUND
 
 
