@@ -41,7 +41,10 @@ def home() -> str:
     key, doctor, views = doctor_key.find(), login.person(), services().opening_views
     waiting = views.waiting_for(doctor, key) if key else []
     ready = [one for one in views.own(doctor, key) if one.ready] if key else []
-    return render_template("doctor/home.html", tasks=_tasks(), waiting=waiting, ready=ready)
+    loud = views.emergencies(doctor, key) if key else []
+    return render_template(
+        "doctor/home.html", tasks=_tasks(), waiting=waiting, ready=ready, emergencies=loud
+    )
 
 
 @blueprint.get("/predictions/<task>/new")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, String
+from sqlalchemy import Boolean, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import HASH, Base, Bytes, Moment, now
@@ -35,13 +35,15 @@ class PatientRow(Base):
     """A patient: a random identifier, and how the record's key is shared.
 
     `commitments` are those of Feldman's scheme as a CBOR array of points: as many as doctors are
-    needed. The first is the record's own public key.
+    needed. The first is the record's own public key. `escrow` is the administration's share, at
+    the point after the last doctor's (see `app.services.escrow`).
     """
 
     __tablename__ = "patients"
 
     id: Mapped[str] = mapped_column(String(HASH), primary_key=True)
     commitments: Mapped[bytes] = mapped_column(Bytes)
+    escrow: Mapped[bytes] = mapped_column(Bytes)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
@@ -97,7 +99,8 @@ class CarerRow(Base):
 class OpeningRow(Base):
     """A request to open a record. `state` is asked, open, closed or withdrawn.
 
-    `until` is when a request lapses, and when an open record closes by itself.
+    `until` is when a request lapses, and when an open record closes by itself. In an `emergency`
+    the administration's `share` is lent, too, sealed to who asked, until the opening ends.
     """
 
     __tablename__ = "openings"
@@ -106,6 +109,8 @@ class OpeningRow(Base):
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
     asked_by: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     key_id: Mapped[int] = mapped_column(ForeignKey("doctor_keys.id"))
+    emergency: Mapped[bool] = mapped_column(Boolean, default=False)
+    share: Mapped[bytes | None] = mapped_column(Bytes)
     state: Mapped[str] = mapped_column(String(20), default="asked", index=True)
     asked_at: Mapped[datetime] = mapped_column(Moment, default=now)
     opened_at: Mapped[datetime | None] = mapped_column(Moment)

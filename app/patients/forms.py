@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     DateField,
     IntegerField,
     PasswordField,
@@ -109,6 +110,16 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         ],
         description="Sealed: only the doctors of the care group read it.",
         render_kw={"autocomplete": "off", "maxlength": MOST_REASON},
+    )
+
+
+class AskForm(ReasonForm):
+    """The request: of colleagues, or in an emergency with the administration's share."""
+
+    emergency = BooleanField(
+        "This is an emergency",
+        description="The administration’s share counts as one colleague’s approval, so with two of "
+        "three the record opens at once. The whole care group and the audit log are told.",
     )
 
 

@@ -20,11 +20,11 @@ from werkzeug.wrappers import Response
 from app.errors import RequestError, SignInRefused
 from app.models import UserRow
 from app.patients.forms import (
+    AskForm,
     AttributesForm,
     GroupForm,
     PasswordForm,
     PatientForm,
-    ReasonForm,
     filled,
 )
 from app.services.open_keys import OpenKey
@@ -118,7 +118,7 @@ def new() -> Answer:
 @_with_key
 def one(key: OpenKey, patient_id: str) -> Answer:
     """What is seen of a patient unopened, and who opened the record when and why."""
-    return _page(_patient(key, patient_id), key, ReasonForm(formdata=None))
+    return _page(_patient(key, patient_id), key, AskForm(formdata=None))
 
 
 @blueprint.post("/<patient_id>/openings")
@@ -126,18 +126,19 @@ def one(key: OpenKey, patient_id: str) -> Answer:
 @_with_key
 def ask(key: OpenKey, patient_id: str) -> Answer:
     """Ask the care group for an opening."""
-    patient, form = _patient(key, patient_id), ReasonForm()
+    patient, form = _patient(key, patient_id), AskForm()
     if not form.validate_on_submit():
         return _page(patient, key, form), _UNPROCESSABLE
     try:
-        services().openings.ask(login.person(), key, patient_id, form.reason.data)
+        reason, emergency = form.reason.data, form.emergency.data
+        services().openings.ask(login.person(), key, patient_id, reason, emergency)
     except RequestError as error:
         flash(str(error), "danger")
     else:
-        flash(
-            "Your colleagues are asked. Come back when one has approved.",
-            "success",
-        )
+        told = "Today shows when one has approved."
+        if emergency:
+            told = "The administration’s share is lent to you, and the care group is told."
+        flash(f"Your colleagues are asked. {told}", "success")
     return redirect(url_for("patients.one", patient_id=patient_id), _SEE_OTHER)
 
 
@@ -153,7 +154,7 @@ def act(key: OpenKey, patient_id: str, opening_id: str) -> Answer:
     if action in _CONFIRMED and not doctor_key.is_confirmed():
         form = PasswordForm()
         if not form.validate_on_submit() or not _confirm(form):
-            page = _page(patient, key, ReasonForm(formdata=None), form, opening_id)
+            page = _page(patient, key, AskForm(formdata=None), form, opening_id)
             return page, _UNPROCESSABLE
         key = doctor_key.find() or key
     try:
@@ -281,7 +282,7 @@ def _own(patient: Patient, key: OpenKey) -> Opening | None:
 def _page(
     patient: Patient,
     key: OpenKey,
-    form: ReasonForm,
+    form: AskForm,
     password: PasswordForm | None = None,
     about: str = "",
 ) -> str:

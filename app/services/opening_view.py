@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, select
@@ -19,6 +19,8 @@ from app.services.record_sealing import REASON, commitments_of
 from crypto.box import open_box
 from crypto.errors import CryptoError
 
+# So long the care group reads on every day's first page that a record was opened in an emergency.
+TOLD_FOR: Final = timedelta(days=7)
 _CHANGES: Final = {
     "record.sealed": "Entered the patient",
     "record.revised": "Changed the record",
@@ -46,6 +48,7 @@ class Opening:
     asked_by: int
     asked_name: str
     reason: str | None
+    emergency: bool
     state: str
     asked_at: datetime
     opened_at: datetime | None
@@ -56,8 +59,8 @@ class Opening:
 
     @property
     def approvals(self) -> int:
-        """How many agree, with the one who asks."""
-        return 1 + sum(one.answer == APPROVED for one in self.answers)
+        """How many agree, with the one who asks and, in an emergency, the administration."""
+        return 1 + self.emergency + sum(one.answer == APPROVED for one in self.answers)
 
     @property
     def ready(self) -> bool:
@@ -104,6 +107,12 @@ class OpeningViews:
         found = self._shown(doctor, key, OpeningRow.asked_by == doctor.id)
         return [one for one in found if one.state in (ASKED, OPEN)]
 
+    def emergencies(self, doctor: UserRow, key: OpenKey) -> list[Opening]:
+        """The emergency openings by others in the last TOLD_FOR, the newest first."""
+        since = OpeningRow.asked_at > self._clock() - TOLD_FOR
+        found = self._shown(doctor, key, OpeningRow.emergency.is_(True), since)
+        return [one for one in found if one.asked_by != doctor.id and one.opened_at]
+
     def changes(self, patient: str) -> list[Change]:
         """What the audit log says was done to a record, the newest first; never its content."""
         query = select(AuditRow).where(AuditRow.subject == patient, AuditRow.action.in_(_CHANGES))
@@ -128,6 +137,7 @@ class OpeningViews:
                 asked_by=row.asked_by,
                 asked_name=names[row.asked_by],
                 reason=_reason(own, key),
+                emergency=row.emergency,
                 state=self._state(row),
                 asked_at=row.asked_at,
                 opened_at=row.opened_at,

@@ -31,6 +31,7 @@ from app.models import (
 )
 from app.models.base import now
 from app.services.audit import SYSTEM, AuditLog
+from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.patients import check, choose_group, deal_to
 from app.services.record_check import reasons_digest, record_digest
@@ -93,15 +94,23 @@ class Openings:
     """The openings of one database; `clock` gives the present moment in UTC."""
 
     def __init__(
-        self, database: Database, audit: AuditLog, clock: Callable[[], datetime] = now
+        self,
+        database: Database,
+        audit: AuditLog,
+        escrow: Escrow,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._database = database
         self._audit = audit
+        self._escrow = escrow
         self._clock = clock
 
-    def ask(self, doctor: UserRow, key: OpenKey, patient: str, reason: str) -> str:
+    def ask(
+        self, doctor: UserRow, key: OpenKey, patient: str, reason: str, emergency: bool = False
+    ) -> str:
         """Ask the care group; the request's identifier.
 
+        In an emergency the administration's share is lent at once, and counts as one doctor's.
         Raises RequestError without a reason, for who is not of the group, and while another request
         of the same doctor is under way.
         """
@@ -119,6 +128,8 @@ class Openings:
                 patient_id=patient,
                 asked_by=doctor.id,
                 key_id=key.number,
+                emergency=emergency,
+                share=self._lend_escrow(session, patient, identifier, key) if emergency else None,
                 state=ASKED,
                 asked_at=self._clock(),
                 until=self._clock() + ASKED_FOR,
@@ -136,7 +147,7 @@ class Openings:
                     )
                 )
             session.flush()
-            told = {"reasons": reasons_digest(session, identifier)}
+            told = {"reasons": reasons_digest(session, identifier), "emergency": emergency}
             self._note(session, doctor, "record.opening_asked", row, told)
             return identifier
 
@@ -247,12 +258,12 @@ class Openings:
                 attributes = open_version(version, secret)
                 again = seal_version(patient, version.version, other, attributes, version.made_by)
                 version.sealed = again.sealed
-            dealt = deal_to(group, quorum, patient, other, minimum)
+            dealt = deal_to(group, self._escrow, quorum, patient, other, minimum)
             for entry in found.entries:
                 answer = open_entry(entry, secret)
                 entry.sealed = seal_entry(patient, dealt.public, answer)
             session.execute(delete(CarerRow).filter_by(patient_id=patient))
-            found.commitments = dealt.commitments
+            found.commitments, found.escrow = dealt.commitments, dealt.escrow
             session.add_all(dealt.carers)
             session.flush()
             details = {**dealt.details, "digest": record_digest(session, patient)}
@@ -307,18 +318,18 @@ class Openings:
         points = {one.user_id: one.point for one in patient.carers}
         shares = {own.point: _own_share(session, own, key)}
         names = names_of(session, list(points))
+        if row.share is not None:
+            last = _escrow_point(patient)
+            shares[last] = _lent(key, row.share, row.id, last)
         for answer in row.answers:
             if answer.answer == APPROVED and answer.share is not None:
                 point = points[answer.user_id]
-                try:
-                    lent = open_box(key.private, answer.share, LENT, row.id, point)
-                except CryptoError:
-                    lent = b""
-                shares[point] = lent
+                shares[point] = _lent(key, answer.share, row.id, point)
         wrong = [x for x, share in shares.items() if not fits(commitments, x, share)]
         good = {x: share for x, share in shares.items() if x not in wrong}
         if len(good) < len(commitments):
             whose = [names[user] for user, point in points.items() if point in wrong]
+            whose += ["the administration"] * (_escrow_point(patient) in wrong)
             raise RequestError(_too_few(len(good), len(commitments), whose))
         try:
             return recover(commitments, good)
@@ -327,11 +338,23 @@ class Openings:
 
     def _end(self, session: Session, row: OpeningRow, by: UserRow | str) -> None:
         row.state = CLOSED if row.state == OPEN else WITHDRAWN
-        row.ended_at = self._clock()
+        row.ended_at, row.share = self._clock(), None
         session.execute(update(OpeningAnswerRow).filter_by(opening_id=row.id).values(share=None))
         session.flush()
         done = "record.closed" if row.state == CLOSED else "record.opening_withdrawn"
         self._note(session, by, done, row)
+
+    def _lend_escrow(self, session: Session, patient: str, opening: str, key: OpenKey) -> bytes:
+        """The administration's share, sealed to who asks. Raises RequestError for a damaged one."""
+        row = session.get_one(PatientRow, patient)
+        point = _escrow_point(row)
+        share = self._escrow.open(patient, point, row.escrow)
+        if not fits(commitments_of(row), point, share):
+            raise RequestError(
+                "The administration’s share of this record is damaged: ask your colleagues."
+            )
+        asker = session.get_one(DoctorKeyRow, key.number)
+        return seal_box(public_key(asker), share, LENT, opening, point)
 
     def _note(
         self,
@@ -339,11 +362,23 @@ class Openings:
         by: UserRow | str,
         action: str,
         row: OpeningRow,
-        more: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         """An entry without the reason: it may name the patient, and the log is read by others."""
         details = {"opening": row.id, **(more or {})}
         self._audit.add(by, action, row.patient_id, details, session)
+
+
+def _escrow_point(patient: PatientRow) -> int:
+    return max(one.point for one in patient.carers) + 1
+
+
+def _lent(key: OpenKey, box: bytes, opening: str, point: int) -> bytes:
+    """The share that was lent; b"" for one that was altered, which no commitments fit."""
+    try:
+        return open_box(key.private, box, LENT, opening, point)
+    except CryptoError:
+        return b""
 
 
 def _too_few(good: int, needed: int, whose: Sequence[str]) -> str:

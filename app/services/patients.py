@@ -23,6 +23,7 @@ from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, User
 from app.models.base import now
 from app.services.accounts import ACTIVE
 from app.services.audit import AuditLog
+from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.record_check import record_digest
 from app.services.record_sealing import (
@@ -91,6 +92,7 @@ class Dealt:
     """A key that was shared: the commitments as stored, a row a doctor, what the log says."""
 
     commitments: bytes
+    escrow: bytes
     public: Commitments
     carers: list[CarerRow]
     details: dict[str, object]
@@ -99,9 +101,10 @@ class Dealt:
 class Patients:
     """The patients of one database."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
+    def __init__(self, database: Database, audit: AuditLog, escrow: Escrow) -> None:
         self._database = database
         self._audit = audit
+        self._escrow = escrow
 
     def colleagues(self, doctor: UserRow) -> list[UserRow]:
         """The active doctors who have a key, without the one who asks, by name."""
@@ -120,9 +123,15 @@ class Patients:
             group = choose_group(session, doctor, colleagues, quorum)
             identifier = secrets.token_hex(32)
             secret = new_secret()
-            dealt = deal_to(group, quorum, identifier, secret, Minimum(attributes.initials))
+            minimum = Minimum(attributes.initials)
+            dealt = deal_to(group, self._escrow, quorum, identifier, secret, minimum)
             session.add(
-                PatientRow(id=identifier, commitments=dealt.commitments, created_by=doctor.id)
+                PatientRow(
+                    id=identifier,
+                    commitments=dealt.commitments,
+                    escrow=dealt.escrow,
+                    created_by=doctor.id,
+                )
             )
             session.flush()
             session.add(seal_version(identifier, 1, secret, attributes, doctor.id))
@@ -202,11 +211,14 @@ def require_quorum(carers: int, quorum: int) -> None:
         )
 
 
-def deal_to(group: Group, quorum: int, patient: str, secret: bytes, minimum: Minimum) -> Dealt:
-    """Share a patient's scalar among a group, each share sealed to its doctor."""
-    points = range(1, len(group) + 1)
-    dealing = deal(secret, quorum - 1, points)
+def deal_to(
+    group: Group, escrow: Escrow, quorum: int, patient: str, secret: bytes, minimum: Minimum
+) -> Dealt:
+    """Share a patient's scalar among a group and the escrow, each share sealed to its holder."""
+    points, last = range(1, len(group) + 1), len(group) + 1
+    dealing = deal(secret, quorum - 1, [*points, last])
     return Dealt(
+        escrow=escrow.seal(patient, last, dealing.shares[last]),
         commitments=commitments_bytes(dealing.commitments),
         public=dealing.commitments,
         carers=[

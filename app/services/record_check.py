@@ -60,7 +60,8 @@ def record_digest(session: Session, patient: str) -> str:
         select(PatientEntryRow).filter_by(patient_id=patient).order_by(PatientEntryRow.id)
     )
     added: list[Item] = [[one.sealed, one.made_by] for one in entries]
-    told = canonical(_RECORD, patient, row.commitments, row.created_by, sealed, added, group)
+    own: list[Item] = [row.commitments, row.escrow, row.created_by]
+    told = canonical(_RECORD, patient, own, sealed, added, group)
     return sha256(told).hexdigest()
 
 
@@ -125,6 +126,7 @@ def _openings(report: Report, session: Session, log: list[tuple[AuditRow, dict[s
                 "patient": entry.subject,
                 "asked by": entry.actor_id,
                 "reasons": details["reasons"],
+                "emergency": details["emergency"],
             }
         if state := _STATES.get(entry.action):
             expected[details["opening"]]["state"] = state
@@ -148,6 +150,7 @@ def _opening(session: Session, row: OpeningRow, keys: Mapping[int, int]) -> dict
         "patient": row.patient_id,
         "asked by": row.asked_by,
         "reasons": reasons_digest(session, row.id),
+        "emergency": row.emergency,
         "state": row.state,
     }
     if keys.get(row.key_id) != row.asked_by:

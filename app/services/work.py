@@ -25,6 +25,7 @@ from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
 from app.services.checks import Checks
+from app.services.escrow import Escrow
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
@@ -128,7 +129,7 @@ class Worker:
         registry follows what was decided about people.
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
-        Openings(jobs.database, AuditLog(jobs.database)).end_overdue()
+        Openings(jobs.database, AuditLog(jobs.database), Escrow.of(self._settings)).end_overdue()
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)

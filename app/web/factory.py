@@ -28,6 +28,7 @@ from app.services.audit import AuditLog
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
 from app.services.doctor_keys import DoctorKeys
+from app.services.escrow import Escrow
 from app.services.imports import Imports
 from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
@@ -115,6 +116,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     database = Database(settings.database)
     audit = AuditLog(database)
     chain = ChainAccess(settings, database)
+    escrow = Escrow.of(settings)
     made_passwords = passwords or Passwords()
     imports = Imports(settings.instance_dir / DATASETS, database, audit)
     imports.tidy()
@@ -135,8 +137,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         approvals=Approvals(database, audit),
         appeals=Appeals(database, audit),
         appeal_views=AppealViews(database),
-        patients=Patients(database, audit),
-        openings=Openings(database, audit),
+        patients=Patients(database, audit, escrow),
+        openings=Openings(database, audit, escrow),
         opening_views=OpeningViews(database),
         open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
         ledger_roles=LedgerRoles(database),

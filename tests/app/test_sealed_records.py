@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from app.models import (
     CarerRow,
     DoctorKeyRow,
     OpeningAnswerRow,
+    OpeningRow,
     PatientEntryRow,
     PatientRow,
     PatientVersionRow,
@@ -29,9 +31,12 @@ from app.models.base import now
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
 from app.services.doctor_keys import DoctorKeys
+from app.services.escrow import NAME, Escrow
+from app.services.keys import KeyRing
 from app.services.open_keys import OpenKey, OpenKeys
-from app.services.opening_view import Opening, OpeningViews
+from app.services.opening_view import TOLD_FOR, Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
+from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
 from app.services.patients import ALTERED, Patients
 from app.services.record_sealing import SHARE, Answer, Attributes, commitments_of, open_version
@@ -89,8 +94,10 @@ class Clinic:
         self.sessions = Sessions(self.database)
         self.keys = OpenKeys(self.database, DoctorKeys(self.database, self.audit, CHEAP))
         self.clock = Clock()
-        self.patients = Patients(self.database, self.audit)
-        self.openings = Openings(self.database, self.audit, self.clock)
+        ring = KeyRing(path.parent / "parties", Passphrase("long enough to be one", 2, "a test"))
+        self.escrow = Escrow(lambda: ring.keys(NAME))
+        self.patients = Patients(self.database, self.audit, self.escrow)
+        self.openings = Openings(self.database, self.audit, self.escrow, self.clock)
         self.views = OpeningViews(self.database, self.clock)
         self.ada = register(self.accounts, "ada", ADMINISTRATOR)
 
@@ -308,6 +315,64 @@ def test_an_answer_is_kept_unopened_and_read_when_open(
         clinic.openings.approve(who.row, who.key, asked)
     clinic.openings.open(bea.row, bea.key, asked)
     assert clinic.openings.read(bea.row, bea.key, patient).answers == kept
+
+
+def test_in_an_emergency_one_doctor_opens_and_the_others_are_told(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    assert clinic.opening(bea, patient).ready
+    clinic.openings.open(bea.row, bea.key, asked)
+    assert clinic.openings.read(bea.row, bea.key, patient).versions[0].attributes == GRETA
+    for who in (carl, dora):
+        (told,) = clinic.views.emergencies(who.row, who.key)
+        assert (told.asked_name, told.reason, told.emergency) == ("bea", REASON, True)
+    assert clinic.views.emergencies(bea.row, bea.key) == []
+    entry = next(e for e in clinic.audit.entries().entries if e.action == "record.opening_asked")
+    assert json.loads(entry.details)["emergency"] is True
+    clinic.openings.end(bea.row, asked)
+    with clinic.database.transaction() as session:
+        assert session.get_one(OpeningRow, asked).share is None
+    clinic.clock.late = TOLD_FOR
+    assert clinic.views.emergencies(carl.row, carl.key) == []
+
+
+def test_the_administration_s_share_counts_as_one_and_in_an_emergency_only(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio, quorum=3)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON)
+    clinic.openings.approve(carl.row, carl.key, asked)
+    with pytest.raises(RequestError, match="3 doctors, and 2"):
+        clinic.openings.open(bea.row, bea.key, asked)
+    clinic.openings.end(bea.row, asked)
+    urgent = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    with pytest.raises(RequestError, match="3 doctors, and 2"):
+        clinic.openings.open(bea.row, bea.key, urgent)
+    clinic.openings.approve(carl.row, carl.key, urgent)
+    clinic.openings.open(bea.row, bea.key, urgent)
+    clinic.openings.reseal(bea.row, bea.key, patient, [one.row.id for one in trio[1:]], 2)
+    again = clinic.openings.ask(carl.row, carl.key, patient, REASON, emergency=True)
+    clinic.openings.open(carl.row, carl.key, again)
+
+
+def test_a_damaged_share_of_the_administration_is_told(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea = trio[0]
+    patient = clinic.seal(*trio)
+    asked = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    clinic.altered(OpeningRow, share=b"something else")
+    with pytest.raises(RequestError, match="Damaged: the share of the administration"):
+        clinic.openings.open(bea.row, bea.key, asked)
+    clinic.openings.end(bea.row, asked)
+    clinic.altered(PatientRow, escrow=b"something else")
+    with pytest.raises(RequestError, match="administration’s share of this record is damaged"):
+        clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    opened(clinic, bea, trio[1], patient)
 
 
 def test_a_damaged_share_is_named_and_the_others_open_without_it(

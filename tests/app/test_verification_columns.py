@@ -32,6 +32,7 @@ from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
 from app.services.audit import AuditLog
 from app.services.doctor_keys import DoctorKeys
+from app.services.escrow import Escrow
 from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
@@ -104,6 +105,7 @@ FREE_COLUMNS = {
     "patient_entries.id": "a number that nothing refers to",
     "patient_entries.made_at": "this machine's clock; the audit log has its own times",
     "patient_versions.made_at": "this machine's clock; the audit log has its own times",
+    "openings.share": "lent for a while: one that is altered is named when it is used",
     "openings.asked_at": "this machine's clock; the audit log has its own times",
     "openings.opened_at": "this machine's clock; the audit log has its own times",
     "openings.until": "this machine's clock: how long is the server's word",
@@ -240,13 +242,14 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
         key = keys.find(token, keys.unlock(row, token, PASSWORD))
         assert key is not None
         opened.append(key)
-    openings = Openings(database, log)
+    escrow = Escrow.of(federation.settings)
+    openings, patients = Openings(database, log, escrow), Patients(database, log, escrow)
     greta = Attributes("Lind", "Greta", "1951-03-08")
     for approved in (True, False):
         others = [row.id for row in rows[1:]]
-        patient = Patients(database, log).create(rows[0], greta, others, 2)
+        patient = patients.create(rows[0], greta, others, 2)
         answer = Answer("heart", "Heart", "61 %", (("Age", "63"),), "version 1", "ab" * 32, "now")
-        Patients(database, log).keep(rows[1], opened[1], patient, answer)
+        patients.keep(rows[1], opened[1], patient, answer)
         asked = openings.ask(rows[0], opened[0], patient, "A fall")
         if approved:
             openings.approve(rows[1], opened[1], asked)

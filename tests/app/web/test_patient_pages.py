@@ -112,6 +112,20 @@ def test_three_doctors_seal_ask_approve_open_and_close(
     assert "G.Ö." in carl.get("/patients/").text
 
 
+def test_an_emergency_opens_at_once_and_is_loud(app: Flask, doctors: dict[str, Browser]) -> None:
+    bea, carl = doctors["bea"], doctors["carl"]
+    patient = seal(app, bea)
+    bea.send(f"{patient}/openings", {"reason": REASON, "emergency": "y"})
+    where = action_of(bea.get(patient).text)
+    assert bea.send(where, {"action": "open", "password": PASSWORD}).location == f"{patient}/record"
+    assert NAME in bea.get(f"{patient}/record").text
+    told_today = told(carl.get("/doctor/").text)
+    assert "bea opened the record of patient" in told_today
+    assert REASON in told_today
+    assert "bea Emergency Open" in told(carl.get(patient).text)
+    assert "in an emergency" not in told(doctors["eve"].get("/doctor/").text)
+
+
 def test_an_open_record_gets_another_care_group(app: Flask, doctors: dict[str, Browser]) -> None:
     bea, carl, eve = doctors["bea"], doctors["carl"], doctors["eve"]
     patient = seal(app, bea)
