@@ -36,7 +36,8 @@ class PatientRow(Base):
 
     `commitments` are those of Feldman's scheme as a CBOR array of points: as many as doctors are
     needed. The first is the record's own public key. `escrow` is the administration's share, at
-    the point after the last doctor's (see `app.services.escrow`).
+    the point after the last doctor's (see `app.services.escrow`). Of an erased record only the row
+    is left.
     """
 
     __tablename__ = "patients"
@@ -46,6 +47,7 @@ class PatientRow(Base):
     escrow: Mapped[bytes] = mapped_column(Bytes)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    erased_at: Mapped[datetime | None] = mapped_column(Moment)
 
     versions: Mapped[list[PatientVersionRow]] = relationship(
         order_by="PatientVersionRow.version", viewonly=True

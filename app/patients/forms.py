@@ -113,6 +113,15 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
 
 
+class EraseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The tick before a record is erased."""
+
+    sure = BooleanField(
+        "Erase it for good: nobody can bring it back",
+        [InputRequired("Tick the box: nobody can bring it back.")],
+    )
+
+
 class AskForm(ReasonForm):
     """The request: of colleagues, or in an emergency with the administration's share."""
 

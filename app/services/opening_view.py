@@ -14,8 +14,9 @@ from app.database import Database
 from app.models import AuditRow, OpeningAnswerRow, OpeningRow, PatientRow, UserRow
 from app.models.base import now
 from app.services.open_keys import OpenKey
-from app.services.openings import APPROVED, ASKED, CLOSED, OPEN, WITHDRAWN, names_of
+from app.services.openings import APPROVED, ASKED, CLOSED, OPEN, WITHDRAWN
 from app.services.record_sealing import REASON, commitments_of
+from app.services.record_shares import names_of
 from crypto.box import open_box
 from crypto.errors import CryptoError
 
@@ -25,6 +26,7 @@ _CHANGES: Final = {
     "record.sealed": "Entered the patient",
     "record.revised": "Changed the record",
     "record.resealed": "Sealed the record anew, for another care group",
+    "record.exported": "Exported the record",
     "record.answer_kept": "Kept an answer of a model",
 }
 

@@ -107,20 +107,34 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
     expected = {
         entry.subject: details["digest"] for entry, details in log if entry.action in _SEALED
     }
+    expected |= dict.fromkeys(_erased(log), "erased")
     identifiers = set(session.scalars(select(PatientRow.id)))
     for table in (PatientVersionRow, PatientEntryRow, CarerRow):
         identifiers |= set(session.scalars(select(table.patient_id)))
-    stored = set(session.scalars(select(PatientRow.id)))
-    found = {
-        one: record_digest(session, one) if one in stored else "a record that is not there"
-        for one in identifiers
-    }
+    rows = {row.id: row for row in session.scalars(select(PatientRow))}
+    found = {one: _found(session, rows.get(one), one) for one in identifiers}
     _both(report, "sealed record", expected, found)
+
+
+def _erased(log: list[tuple[AuditRow, dict[str, Any]]]) -> set[str]:
+    return {entry.subject for entry, _ in log if entry.action == "record.erased"}
+
+
+def _found(session: Session, row: PatientRow | None, patient: str) -> str:
+    if row is None:
+        return "a record that is not there"
+    if row.erased_at is None:
+        return record_digest(session, patient)
+    left = bool(row.versions or row.entries or row.carers or row.commitments or row.escrow)
+    return "erased in part" if left else "erased"
 
 
 def _openings(report: Report, session: Session, log: list[tuple[AuditRow, dict[str, Any]]]) -> None:
     expected: dict[str, dict[str, Any]] = {}
+    erased = _erased(log)
     for entry, details in log:
+        if entry.subject in erased:
+            continue  # Erased with the record.
         if entry.action == "record.opening_asked":
             expected[details["opening"]] = {
                 "patient": entry.subject,

@@ -34,6 +34,7 @@ from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
 from app.services.open_keys import OpenKeys
+from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
 from app.services.operators import Operators
@@ -117,6 +118,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     audit = AuditLog(database)
     chain = ChainAccess(settings, database)
     escrow = Escrow.of(settings)
+    openings = Openings(database, audit, escrow)
     made_passwords = passwords or Passwords()
     imports = Imports(settings.instance_dir / DATASETS, database, audit)
     imports.tidy()
@@ -138,7 +140,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         appeals=Appeals(database, audit),
         appeal_views=AppealViews(database),
         patients=Patients(database, audit, escrow),
-        openings=Openings(database, audit, escrow),
+        openings=openings,
+        open_records=OpenRecords(database, audit, escrow, openings),
         opening_views=OpeningViews(database),
         open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
         ledger_roles=LedgerRoles(database),

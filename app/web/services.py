@@ -20,6 +20,7 @@ from app.services.jobs import Jobs
 from app.services.ledger_roles import LedgerRoles
 from app.services.model_download import ModelDownloads
 from app.services.open_keys import OpenKeys
+from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
 from app.services.operators import Operators
@@ -58,6 +59,7 @@ class Services:
     appeal_views: AppealViews
     patients: Patients
     openings: Openings
+    open_records: OpenRecords
     opening_views: OpeningViews
     open_keys: OpenKeys
     ledger_roles: LedgerRoles

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("escrow", _bytes(), nullable=False),
         sa.Column("created_by", sa.Integer(), nullable=False),
         sa.Column("created_at", _moment(), nullable=False),
+        sa.Column("erased_at", _moment(), nullable=True),
         *_foreign_keys("patients", created_by="users"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patients")),
     )

@@ -30,15 +30,18 @@ from app.models import (
 from app.models.base import now
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
+from app.services.check_report import Report
 from app.services.doctor_keys import DoctorKeys
 from app.services.escrow import NAME, Escrow
 from app.services.keys import KeyRing
 from app.services.open_keys import OpenKey, OpenKeys
+from app.services.open_records import OpenRecords
 from app.services.opening_view import TOLD_FOR, Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
 from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
 from app.services.patients import ALTERED, Patients
+from app.services.record_check import check_records
 from app.services.record_sealing import SHARE, Answer, Attributes, commitments_of, open_version
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
@@ -98,6 +101,7 @@ class Clinic:
         self.escrow = Escrow(lambda: ring.keys(NAME))
         self.patients = Patients(self.database, self.audit, self.escrow)
         self.openings = Openings(self.database, self.audit, self.escrow, self.clock)
+        self.records = OpenRecords(self.database, self.audit, self.escrow, self.openings)
         self.views = OpeningViews(self.database, self.clock)
         self.ada = register(self.accounts, "ada", ADMINISTRATOR)
 
@@ -168,7 +172,7 @@ def test_a_colleague_s_approval_opens_the_record(
     assert clinic.opening(bea, patient).ready
     assert clinic.views.waiting_for(carl.row, carl.key) == []
     clinic.openings.open(bea.row, bea.key, asked)
-    (version,) = clinic.openings.read(bea.row, bea.key, patient).versions
+    (version,) = clinic.records.read(bea.row, bea.key, patient).versions
     assert (version.attributes, version.by, version.number) == (GRETA, "bea", 1)
 
 
@@ -183,7 +187,7 @@ def test_who_approved_has_not_opened_it(
         with pytest.raises(RequestError):
             clinic.openings.open(other.row, other.key, asked)
         with pytest.raises(RequestError, match="closed"):
-            clinic.openings.read(other.row, other.key, patient)
+            clinic.records.read(other.row, other.key, patient)
 
 
 def test_outside_of_the_care_group_there_is_no_such_patient(
@@ -199,8 +203,8 @@ def test_outside_of_the_care_group_there_is_no_such_patient(
         lambda: clinic.openings.ask(eve.row, eve.key, patient, REASON),
         lambda: clinic.openings.approve(eve.row, eve.key, asked),
         lambda: clinic.openings.open(eve.row, eve.key, asked),
-        lambda: clinic.openings.read(eve.row, eve.key, patient),
-        lambda: clinic.openings.revise(eve.row, eve.key, patient, GRETA),
+        lambda: clinic.records.read(eve.row, eve.key, patient),
+        lambda: clinic.records.revise(eve.row, eve.key, patient, GRETA),
         lambda: clinic.openings.end(eve.row, asked),
     ):
         with pytest.raises(RequestError):
@@ -231,10 +235,10 @@ def test_an_open_record_closes_by_itself_and_its_shares_are_erased(
     patient = clinic.seal(*trio)
     opened(clinic, bea, carl, patient)
     clinic.clock.late = OPEN_FOR - timedelta(seconds=30)
-    assert clinic.openings.read(bea.row, bea.key, patient)
+    assert clinic.records.read(bea.row, bea.key, patient)
     clinic.clock.late = OPEN_FOR + timedelta(seconds=1)
     with pytest.raises(RequestError, match="closed"):
-        clinic.openings.read(bea.row, bea.key, patient)
+        clinic.records.read(bea.row, bea.key, patient)
     assert clinic.opening(bea, patient).state == CLOSED
     assert clinic.openings.end_overdue() == 1
     with clinic.database.transaction() as session:
@@ -266,7 +270,7 @@ def test_closing_ends_it_at_once(clinic: Clinic, trio: tuple[Doctor, Doctor, Doc
     clinic.openings.open(bea.row, bea.key, asked)
     clinic.openings.end(bea.row, asked)
     with pytest.raises(RequestError, match="closed"):
-        clinic.openings.read(bea.row, bea.key, patient)
+        clinic.records.read(bea.row, bea.key, patient)
     with pytest.raises(RequestError, match="over"):
         clinic.openings.open(bea.row, bea.key, asked)
 
@@ -278,8 +282,8 @@ def test_revising_keeps_what_was_entered_before(
     patient = clinic.seal(*trio)
     opened(clinic, bea, carl, patient)
     married = Attributes("Öberg", "Greta", "1951-03-08", "female")
-    clinic.openings.revise(bea.row, bea.key, patient, married)
-    newest, first = clinic.openings.read(bea.row, bea.key, patient).versions
+    clinic.records.revise(bea.row, bea.key, patient, married)
+    newest, first = clinic.records.read(bea.row, bea.key, patient).versions
     assert (newest.attributes, first.attributes) == (married, GRETA)
     for who in (bea, carl, dora):
         (seen,) = clinic.patients.mine(who.row, who.key)
@@ -300,12 +304,12 @@ def test_an_answer_is_kept_unopened_and_read_when_open(
     with pytest.raises(RequestError):
         clinic.patients.keep(clinic.doctor("eve").row, bea.key, patient, HEART)
     opened(clinic, bea, dora, patient)
-    kept = clinic.openings.read(bea.row, bea.key, patient).answers
+    kept = clinic.records.read(bea.row, bea.key, patient).answers
     assert [(one.answer.result, one.by) for one in kept] == [
         ("58 % risk", "carl"), ("61 % risk", "carl"),
     ]  # fmt: skip
     assert kept[0].answer.values == HEART.values
-    clinic.openings.reseal(bea.row, bea.key, patient, [carl.row.id, dora.row.id], 3)
+    clinic.records.reseal(bea.row, bea.key, patient, [carl.row.id, dora.row.id], 3)
     with clinic.database.transaction() as session:
         sealed = session.scalars(select(PatientEntryRow.sealed)).all()
     assert len(set(sealed)) == 2
@@ -314,7 +318,7 @@ def test_an_answer_is_kept_unopened_and_read_when_open(
     for who in (carl, dora):
         clinic.openings.approve(who.row, who.key, asked)
     clinic.openings.open(bea.row, bea.key, asked)
-    assert clinic.openings.read(bea.row, bea.key, patient).answers == kept
+    assert clinic.records.read(bea.row, bea.key, patient).answers == kept
 
 
 def test_in_an_emergency_one_doctor_opens_and_the_others_are_told(
@@ -325,7 +329,7 @@ def test_in_an_emergency_one_doctor_opens_and_the_others_are_told(
     asked = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
     assert clinic.opening(bea, patient).ready
     clinic.openings.open(bea.row, bea.key, asked)
-    assert clinic.openings.read(bea.row, bea.key, patient).versions[0].attributes == GRETA
+    assert clinic.records.read(bea.row, bea.key, patient).versions[0].attributes == GRETA
     for who in (carl, dora):
         (told,) = clinic.views.emergencies(who.row, who.key)
         assert (told.asked_name, told.reason, told.emergency) == ("bea", REASON, True)
@@ -354,7 +358,7 @@ def test_the_administration_s_share_counts_as_one_and_in_an_emergency_only(
         clinic.openings.open(bea.row, bea.key, urgent)
     clinic.openings.approve(carl.row, carl.key, urgent)
     clinic.openings.open(bea.row, bea.key, urgent)
-    clinic.openings.reseal(bea.row, bea.key, patient, [one.row.id for one in trio[1:]], 2)
+    clinic.records.reseal(bea.row, bea.key, patient, [one.row.id for one in trio[1:]], 2)
     again = clinic.openings.ask(carl.row, carl.key, patient, REASON, emergency=True)
     clinic.openings.open(carl.row, carl.key, again)
 
@@ -405,7 +409,7 @@ def test_altered_records_are_told_never_shown(
         foreign = session.get_one(PatientVersionRow, (other, 1)).sealed
         session.get_one(PatientVersionRow, (patient, 1)).sealed = foreign
     with pytest.raises(RequestError, match="altered"):
-        clinic.openings.read(bea.row, bea.key, patient)
+        clinic.records.read(bea.row, bea.key, patient)
     clinic.altered(CarerRow, minimum=b"something else")
     assert {one.minimum.initials for one in clinic.patients.mine(bea.row, bea.key)} == {ALTERED}
 
@@ -475,15 +479,15 @@ def test_a_lost_share_is_replaced_and_who_left_has_none(
     eve = clinic.doctor("eve")
     opened(clinic, dora, carl, patient)
     waiting = clinic.openings.ask(carl.row, carl.key, patient, "Needs it, too")
-    clinic.openings.reseal(dora.row, dora.key, patient, [bea.row.id, eve.row.id], 2)
+    clinic.records.reseal(dora.row, dora.key, patient, [bea.row.id, eve.row.id], 2)
 
     assert clinic.patients.mine(carl.row, carl.key) == []
     with pytest.raises(RequestError):
         clinic.openings.open(carl.row, carl.key, waiting)
     with pytest.raises(RequestError, match="closed"):
-        clinic.openings.read(dora.row, dora.key, patient)
+        clinic.records.read(dora.row, dora.key, patient)
     opened(clinic, bea, eve, patient)
-    (version,) = clinic.openings.read(bea.row, bea.key, patient).versions
+    (version,) = clinic.records.read(bea.row, bea.key, patient).versions
     assert (version.attributes, version.by) == (GRETA, "bea")
     (seen,) = clinic.patients.mine(bea.row, bea.key)
     assert (seen.minimum.initials, seen.able, seen.quorum) == ("G.L.", 3, 2)
@@ -507,12 +511,12 @@ def test_a_closed_record_keeps_its_group(
     patient = clinic.seal(*trio)
     group = [carl.row.id, dora.row.id]
     with pytest.raises(RequestError, match="closed"):
-        clinic.openings.reseal(bea.row, bea.key, patient, group, 3)
+        clinic.records.reseal(bea.row, bea.key, patient, group, 3)
     opened(clinic, bea, carl, patient)
     for wrong, quorum in (([carl.row.id], 2), (group, 1), ([*group, 4711], 2)):
         with pytest.raises(RequestError):
-            clinic.openings.reseal(bea.row, bea.key, patient, wrong, quorum)
-    assert clinic.openings.read(bea.row, bea.key, patient)
+            clinic.records.reseal(bea.row, bea.key, patient, wrong, quorum)
+    assert clinic.records.read(bea.row, bea.key, patient)
 
 
 def test_an_altered_key_is_told_and_a_new_password_gives_it_up(
@@ -526,6 +530,38 @@ def test_an_altered_key_is_told_and_a_new_password_gives_it_up(
     row = clinic.accounts.change_password(bea.row.id, PASSWORD, "a quite different sentence")
     again = clinic.sign_in(row, "a quite different sentence")
     assert again.key.number != bea.key.number
+
+
+def test_an_erased_patient_is_gone_for_good(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, _ = trio
+    patient, other = clinic.seal(*trio), clinic.seal(*trio)
+    clinic.patients.keep(carl.row, carl.key, patient, HEART)
+    urgent = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    clinic.openings.open(bea.row, bea.key, urgent)
+    with pytest.raises(RequestError, match="opened in an emergency is not erased"):
+        clinic.records.erase(bea.row, bea.key, patient)
+    clinic.openings.end(bea.row, urgent)
+    with pytest.raises(RequestError, match="closed"):
+        clinic.records.erase(bea.row, bea.key, patient)
+    opened(clinic, bea, carl, patient)
+    clinic.records.erase(bea.row, bea.key, patient)
+    for who in trio:
+        assert [one.id for one in clinic.patients.mine(who.row, who.key)] == [other]
+        assert clinic.views.of_patient(who.row, who.key, patient) == []
+    with clinic.database.transaction() as session:
+        for table in (CarerRow, PatientVersionRow, PatientEntryRow, OpeningRow):
+            held = session.scalars(select(table).filter_by(patient_id=patient)).all()
+            assert held == [], table
+        report = Report()
+        check_records(report, session)
+        assert report.differences == []
+        session.get_one(PatientRow, patient).erased_at = None
+        check_records(report, session)
+        assert [one.what for one in report.differences] == [f"sealed record {patient[:12]}"]
+        session.rollback()
+    assert clinic.audit.entries().entries[0].action == "record.erased"
 
 
 def test_a_session_s_key_opens_with_its_browser_only(
@@ -552,7 +588,7 @@ def test_the_database_tells_nothing_of_the_patient(
     bea, carl, _ = trio
     patient = clinic.seal(*trio)
     opened(clinic, bea, carl, patient)
-    clinic.openings.revise(bea.row, bea.key, patient, GRETA)
+    clinic.records.revise(bea.row, bea.key, patient, GRETA)
     clinic.patients.keep(bea.row, bea.key, patient, HEART)
     assert clinic.opening(bea, patient).state == OPEN
     private = bea.key.private.private_numbers().private_value.to_bytes(32, "big")

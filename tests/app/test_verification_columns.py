@@ -37,6 +37,7 @@ from app.services.federation import Federation, open_federation
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
 from app.services.open_keys import OpenKeys
+from app.services.open_records import OpenRecords
 from app.services.openings import Openings
 from app.services.passwords import Passwords
 from app.services.patients import Patients
@@ -101,6 +102,7 @@ FREE_COLUMNS = {
     "doctor_keys.locked": "opens with the doctor's password, or not at all",
     "doctor_keys.created_at": "this machine's clock; the audit log has its own times",
     "doctor_keys.lost_at": "this machine's clock; that it is lost is compared",
+    "patients.erased_at": "this machine's clock; that it is erased is compared",
     "patients.created_at": "this machine's clock; the audit log has its own times",
     "patient_entries.id": "a number that nothing refers to",
     "patient_entries.made_at": "this machine's clock; the audit log has its own times",
@@ -255,7 +257,7 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
             openings.approve(rows[1], opened[1], asked)
             openings.decline(rows[2], asked)
             openings.open(rows[0], opened[0], asked)
-            openings.revise(rows[0], opened[0], patient, greta)
+            OpenRecords(database, log, escrow, openings).revise(rows[0], opened[0], patient, greta)
 
 
 def appeal(federation: Federation, training: str) -> None:

@@ -105,9 +105,9 @@ NO_PAGES = {
     "versions.file",
     # In `test_patients`, where colleagues open a record.
     "patients.one",
-    "patients.record",
-    "patients.edit",
-    "patients.group",
+    "patients.record.page",
+    "patients.record.edit",
+    "patients.record.group",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",

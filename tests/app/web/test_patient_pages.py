@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from http import HTTPStatus
 
@@ -147,6 +148,32 @@ def test_an_open_record_gets_another_care_group(app: Flask, doctors: dict[str, B
     assert "G.L." in eve.get("/patients/").text
     assert "Sealed the record anew, for another care group bea" in told(carl.get(patient).text)
     assert doctors["dora"].get(patient).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_the_patient_s_file_is_handed_over_and_the_record_erased(
+    app: Flask, doctors: dict[str, Browser]
+) -> None:
+    bea, carl = doctors["bea"], doctors["carl"]
+    patient = seal(app, bea)
+    closed = bea.send(f"{patient}/record/export")
+    assert closed.location == patient
+    bea.send(f"{patient}/openings", {"reason": REASON})
+    where = action_of(carl.get(patient).text)
+    carl.send(where, {"action": "approve", "password": PASSWORD})
+    bea.send(where, {"action": "open", "password": PASSWORD})
+    held = json.loads(bea.send(f"{patient}/record/export").data)
+    assert held["versions"][0]["attributes"]["family_name"] == NAME
+    assert held["care_group"] == ["bea", "carl", "dora"]
+    assert held["openings"][0]["reason"] == REASON
+    assert "Exported the record bea" in told(carl.get(patient).text)
+    unsure = bea.send(f"{patient}/record/erase")
+    assert unsure.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "Tick the box" in unsure.text
+    assert carl.send(f"{patient}/record/erase", {"sure": "y"}).location == patient
+    assert bea.send(f"{patient}/record/erase", {"sure": "y"}).location == "/patients/"
+    for name in ("bea", "carl", "dora"):
+        assert doctors[name].get(patient).status_code == HTTPStatus.NOT_FOUND
+        assert "G.L." not in doctors[name].get("/patients/").text
 
 
 def test_the_password_is_asked_for_once_a_session(app: Flask, doctors: dict[str, Browser]) -> None:

@@ -1,0 +1,77 @@
+"""What the patients' pages share: the open key, the patient, the password once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import abort, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.errors import RequestError, SignInRefused
+from app.patients.forms import PasswordForm
+from app.services.open_keys import OpenKey
+from app.services.opening_view import Opening
+from app.services.openings import ASKED, OPEN
+from app.services.patients import Patient
+from app.web import doctor_key, login
+from app.web.services import services
+
+Answer = Response | str | tuple[str, HTTPStatus]
+SEE_OTHER: Final = HTTPStatus.SEE_OTHER
+UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Give the view the doctor's open key; without one the page asks for the password first."""
+
+    @wraps(view)
+    def guarded(**arguments: Any) -> Answer:
+        key = doctor_key.find()
+        if key is None:
+            return unlock_page(PasswordForm(formdata=None))
+        return view(key, **arguments)
+
+    return guarded
+
+
+def patient_of(key: OpenKey, identifier: str) -> Patient:
+    """The viewer's patient; 404 for any other, whether there is one or not."""
+    found = services().patients.find(login.person(), key, identifier)
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND)
+    return found
+
+
+def own_of(patient: Patient, key: OpenKey) -> Opening | None:
+    """The doctor's own request or opening that is under way, or None."""
+    doctor = login.person()
+    shown = services().opening_views.of_patient(doctor, key, patient.id)
+    under_way = (one for one in shown if one.state in (ASKED, OPEN))
+    return next((one for one in under_way if one.asked_by == doctor.id), None)
+
+
+def confirm(form: PasswordForm) -> bool:
+    """Open the key with the password; False, with the reason at its field, for a wrong one."""
+    try:
+        doctor_key.unlock(form.password.data, confirmed=True)
+    except (SignInRefused, RequestError) as refused:
+        form.password.errors = [str(refused)]
+        return False
+    return True
+
+
+def unlock_page(form: PasswordForm) -> tuple[str, HTTPStatus]:
+    """The page that asks for the password, and leads on to what was wanted."""
+    there = request.full_path.rstrip("?") if request.method == "GET" else wanted()
+    page = render_template("patients/unlock.html", form=form, next=there)
+    return page, UNPROCESSABLE if form.errors else HTTPStatus.OK
+
+
+def wanted() -> str:
+    """Where to go on: a page of this part of the application."""
+    sent = request.form.get("next", "")
+    listed = url_for("patients.listed")
+    return sent if sent.startswith(listed) and "//" not in sent else listed

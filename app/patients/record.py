@@ -1,0 +1,152 @@
+"""The pages of an open record: the record, a change, another care group, export, erasure.
+
+patients/record.html gets `patient`, `record`, `opening`, and `form`, the tick before it is erased.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+
+from app.errors import RequestError
+from app.patients.access import (
+    SEE_OTHER,
+    UNPROCESSABLE,
+    Answer,
+    own_of,
+    patient_of,
+    with_key,
+)
+from app.patients.forms import AttributesForm, EraseForm, GroupForm, filled
+from app.services.open_keys import OpenKey
+from app.services.openings import OPEN
+from app.services.roles import DOCTOR
+from app.web import login
+from app.web.downloads import file_answer
+from app.web.roles import requires
+from app.web.services import services
+
+blueprint = Blueprint("record", __name__, url_prefix="/<patient_id>/record")
+
+
+@blueprint.get("")
+@requires(DOCTOR)
+@with_key
+def page(key: OpenKey, patient_id: str) -> Answer:
+    """The whole record, while the doctor has it open."""
+    return _record_page(key, patient_id, EraseForm(formdata=None))
+
+
+@blueprint.route("/edit", methods=["GET", "POST"])
+@requires(DOCTOR)
+@with_key
+def edit(key: OpenKey, patient_id: str) -> Answer:
+    """Other attributes for an open record; those of before are kept."""
+    patient, doctor = patient_of(key, patient_id), login.person()
+    try:
+        newest = services().open_records.read(doctor, key, patient_id).versions[0]
+        form = AttributesForm(data=filled(newest.attributes))
+        if form.validate_on_submit():
+            if form.attributes() == newest.attributes:
+                flash("Nothing was changed.")
+            else:
+                services().open_records.revise(doctor, key, patient_id, form.attributes())
+                flash("The record is changed. What it held before is kept.", "success")
+            return redirect(url_for("patients.record.page", patient_id=patient_id), SEE_OTHER)
+    except RequestError as error:
+        flash(str(error), "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    shown = render_template("patients/edit.html", patient=patient, form=form)
+    return shown, UNPROCESSABLE if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.route("/group", methods=["GET", "POST"])
+@requires(DOCTOR)
+@with_key
+def group(key: OpenKey, patient_id: str) -> Answer:
+    """Another care group for an open record, which is sealed anew and closed."""
+    patient, doctor, form = patient_of(key, patient_id), login.person(), GroupForm()
+    colleagues = services().patients.colleagues(doctor)
+    form.offer(colleagues, [one.user for one in patient.carers if one.able])
+    if not form.is_submitted():
+        form.quorum.data = patient.quorum
+    own = own_of(patient, key)
+    if own is None or own.state != OPEN:
+        flash("The record is closed. Ask for an opening.", "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    if form.validate_on_submit():
+        try:
+            carers, quorum = form.carers.data, form.quorum.data
+            services().open_records.reseal(doctor, key, patient_id, carers, quorum)
+        except RequestError as error:
+            form.form_errors.append(str(error))
+        else:
+            flash("The record is sealed anew among this care group, and closed.", "success")
+            return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    shown = render_template("patients/group.html", patient=patient, form=form)
+    return shown, UNPROCESSABLE if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.post("/export")
+@requires(DOCTOR)
+@with_key
+def export(key: OpenKey, patient_id: str) -> Answer:
+    """Everything that is held of the patient, as a file to hand over."""
+    patient, doctor = patient_of(key, patient_id), login.person()
+    try:
+        found = services().open_records.export(doctor, key, patient_id)
+    except RequestError as error:
+        flash(str(error), "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    told = {
+        "patient": patient.id,
+        "care_group": [one.name for one in patient.carers],
+        **asdict(found),
+        "openings": [
+            asdict(one) for one in services().opening_views.of_patient(doctor, key, patient.id)
+        ],
+    }
+    written = json.dumps(told, ensure_ascii=False, indent=2, default=_moment).encode()
+    return file_answer(written, "application/json", f"patient-{patient.short}.json")
+
+
+@blueprint.post("/erase")
+@requires(DOCTOR)
+@with_key
+def erase(key: OpenKey, patient_id: str) -> Answer:
+    """Destroy the record for good."""
+    patient, form = patient_of(key, patient_id), EraseForm()
+    if not form.validate_on_submit():
+        return _record_page(key, patient_id, form)
+    try:
+        services().open_records.erase(login.person(), key, patient.id)
+    except RequestError as error:
+        flash(str(error), "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    flash("The patient is erased. Only the audit log knows that there was a record.", "success")
+    return redirect(url_for("patients.listed"), SEE_OTHER)
+
+
+def _record_page(key: OpenKey, patient_id: str, form: EraseForm) -> Answer:
+    patient = patient_of(key, patient_id)
+    try:
+        found = services().open_records.read(login.person(), key, patient_id)
+    except RequestError as error:
+        flash(str(error), "danger")
+        return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
+    opening = own_of(patient, key)
+    shown = render_template(
+        "patients/record.html", patient=patient, record=found, opening=opening, form=form
+    )
+    return shown, UNPROCESSABLE if form.errors else HTTPStatus.OK
+
+
+def _moment(value: object) -> str:
+    """A moment in JSON: ISO 8601, in UTC."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"expected a moment, got {type(value).__name__}")
+    return f"{value.isoformat(timespec='seconds')}Z"

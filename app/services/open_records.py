@@ -1,0 +1,209 @@
+"""What a doctor does with a record while it is open: read, change, seal for another group, erase.
+
+Each of these puts the shares together anew: the record's key is never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from app.database import Database
+from app.errors import RequestError
+from app.models import (
+    CarerRow,
+    OpeningAnswerRow,
+    OpeningRow,
+    PatientEntryRow,
+    PatientRow,
+    PatientVersionRow,
+    UserRow,
+)
+from app.models.base import now
+from app.services.audit import AuditLog
+from app.services.escrow import Escrow
+from app.services.open_keys import OpenKey
+from app.services.openings import Openings
+from app.services.patients import ALTERED, check, choose_group, deal_to
+from app.services.record_check import record_digest
+from app.services.record_sealing import (
+    Answer,
+    Attributes,
+    Minimum,
+    open_entry,
+    open_minimum,
+    open_version,
+    seal_entry,
+    seal_minimum,
+    seal_version,
+)
+from app.services.record_shares import carer_of, group_of, names_of, put_together
+from crypto.errors import CryptoError, SealError
+from crypto.feldman import new_secret
+
+
+@dataclass(frozen=True)
+class Version:
+    """The attributes as somebody entered them."""
+
+    number: int
+    attributes: Attributes
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that somebody kept with the patient."""
+
+    answer: Answer
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Record:
+    """An open record: the attributes' versions and the answers kept, the newest first."""
+
+    versions: list[Version]
+    answers: list[Kept]
+
+
+class OpenRecords:
+    """The open records of one database."""
+
+    def __init__(
+        self, database: Database, audit: AuditLog, escrow: Escrow, openings: Openings
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._escrow = escrow
+        self._openings = openings
+
+    def read(self, doctor: UserRow, key: OpenKey, patient: str) -> Record:
+        """The record.
+
+        Raises RequestError unless the doctor has it open.
+        """
+        with self._database.transaction() as session:
+            row = self._openings.open_row(session, doctor, patient)
+            secret = put_together(session, row, doctor, key)
+            found = session.get_one(PatientRow, patient)
+            made_by = [one.made_by for one in found.versions]
+            names = names_of(session, made_by + [one.made_by for one in found.entries])
+            with _altered_is_told():
+                return Record(
+                    [
+                        Version(
+                            one.version, open_version(one, secret), names[one.made_by], one.made_at
+                        )
+                        for one in reversed(found.versions)
+                    ],
+                    [
+                        Kept(open_entry(one, secret), names[one.made_by], one.made_at)
+                        for one in reversed(found.entries)
+                    ],
+                )
+
+    def revise(self, doctor: UserRow, key: OpenKey, patient: str, attributes: Attributes) -> None:
+        """Seal other attributes as the next version; the ones before are kept.
+
+        Raises RequestError unless the doctor has the record open, and for what cannot be kept.
+        """
+        check(attributes)
+        with self._database.transaction() as session:
+            row = self._openings.open_row(session, doctor, patient)
+            secret = put_together(session, row, doctor, key)
+            found = session.get_one(PatientRow, patient)
+            version = len(found.versions) + 1
+            session.add(seal_version(patient, version, secret, attributes, doctor.id))
+            own = _minimum(carer_of(session, patient, doctor, key), key)
+            minimum = replace(own, initials=attributes.initials)
+            for carer, doctor_key in group_of(session, patient):
+                carer.minimum = seal_minimum(patient, doctor_key, minimum)
+            session.flush()
+            details = {"version": version, "digest": record_digest(session, patient)}
+            self._audit.add(doctor, "record.revised", patient, details, session)
+
+    def reseal(
+        self, doctor: UserRow, key: OpenKey, patient: str, colleagues: Sequence[int], quorum: int
+    ) -> None:
+        """Seal an open record anew, among the doctor and these colleagues; then it is closed.
+
+        The key is another one, so that shares of before open nothing of what is stored from now on:
+        whoever left has none any more, and whoever lost a share gets one. Raises RequestError
+        unless the doctor has the record open, and for a group that cannot be.
+        """
+        with self._database.transaction() as session:
+            row = self._openings.open_row(session, doctor, patient)
+            secret = put_together(session, row, doctor, key)
+            minimum = _minimum(carer_of(session, patient, doctor, key), key)
+            group = choose_group(session, doctor, colleagues, quorum)
+            found, other = session.get_one(PatientRow, patient), new_secret()
+            dealt = deal_to(group, self._escrow, quorum, patient, other, minimum)
+            with _altered_is_told():
+                for one in found.versions:
+                    held = open_version(one, secret)
+                    again = seal_version(patient, one.version, other, held, one.made_by)
+                    one.sealed = again.sealed
+                for entry in found.entries:
+                    answer = open_entry(entry, secret)
+                    entry.sealed = seal_entry(patient, dealt.public, answer)
+            session.execute(delete(CarerRow).filter_by(patient_id=patient))
+            found.commitments, found.escrow = dealt.commitments, dealt.escrow
+            session.add_all(dealt.carers)
+            session.flush()
+            details = {**dealt.details, "digest": record_digest(session, patient)}
+            self._audit.add(doctor, "record.resealed", patient, details, session)
+            self._openings.end_all(session, patient, doctor)
+
+    def export(self, doctor: UserRow, key: OpenKey, patient: str) -> Record:
+        """The record, to be handed to the patient, which the audit log notes. Raises as `read`."""
+        found = self.read(doctor, key, patient)
+        self._audit.add(doctor, "record.exported", patient)
+        return found
+
+    def erase(self, doctor: UserRow, key: OpenKey, patient: str) -> None:
+        """Destroy the shares of a record's key, and all that is sealed of the patient, for good.
+
+        What stays is that there was a record, and the audit log, which never named the patient.
+        Raises RequestError unless the doctor has it open with a colleague's approval: in an
+        emergency nobody agreed.
+        """
+        with self._database.transaction() as session:
+            row = self._openings.open_row(session, doctor, patient)
+            put_together(session, row, doctor, key)
+            if row.emergency:
+                raise RequestError(
+                    "A record that was opened in an emergency is not erased: have a colleague "
+                    "approve an opening first."
+                )
+            self._openings.end_all(session, patient, doctor)
+            asked = select(OpeningRow.id).filter_by(patient_id=patient)
+            answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
+            session.execute(answers.execution_options(synchronize_session=False))
+            for table in (OpeningRow, CarerRow, PatientVersionRow, PatientEntryRow):
+                session.execute(delete(table).filter_by(patient_id=patient))
+            found = session.get_one(PatientRow, patient)
+            found.commitments, found.escrow, found.erased_at = b"", b"", now()
+            session.flush()
+            self._audit.add(doctor, "record.erased", patient, None, session)
+
+
+@contextmanager
+def _altered_is_told() -> Iterator[None]:
+    try:
+        yield
+    except SealError as error:
+        raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error
+
+
+def _minimum(row: CarerRow, key: OpenKey) -> Minimum:
+    try:
+        return open_minimum(row, key)
+    except CryptoError:
+        return Minimum(ALTERED)
