@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Site
 from tests.browser.person import LONG, WAYS, Person, View
@@ -108,9 +108,14 @@ def _promote(ada: Person, version: str) -> None:
         ada.fill("Reason", "Watched from its first step to its last")
         ada.tab_to(ada.page.get_by_role("button", name=re.compile("^Promote version")))
         ada.page.keyboard.press("Enter")
-        expect(ada.page.locator("tr.used")).to_contain_text(version[:8], timeout=LONG)
+        expect(_row_in_use(ada, version)).to_be_visible(timeout=LONG)
     ada.open("/models/")
-    expect(ada.page.locator("tr.used")).to_contain_text(version[:8], timeout=LONG)
+    expect(_row_in_use(ada, version)).to_be_visible(timeout=LONG)
+
+
+def _row_in_use(ada: Person, version: str) -> Locator:
+    """The version's row, if it is in use; models of other tasks have such rows, too."""
+    return ada.page.locator(f"#version-{version[:8]}.used")
 
 
 def _predict(hanna: Person, version: str) -> None:
