@@ -103,7 +103,7 @@ def test_a_request_counts_for_its_signer_its_node_and_its_hash_only(
         pack(digest, account, foreign[2]),
         pack(digest, foreign[1], signature),
         pack(sha256(other).digest(), account, signature),
-        pack(digest, account.lower(), signature),
+        pack(digest, f"0x{account[2:].swapcase()}", signature),
         pack(digest, account, signature[:-1]),
         pack(digest, account, bytes(65)),
     ):
