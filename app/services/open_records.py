@@ -28,12 +28,11 @@ from app.services.audit import AuditLog
 from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.openings import Openings
-from app.services.patients import ALTERED, check, choose_group, deal_to
+from app.services.patients import check, choose_group, deal_to
 from app.services.record_check import record_digest
 from app.services.record_sealing import (
     Answer,
     Attributes,
-    Minimum,
     open_entry,
     open_minimum,
     open_version,
@@ -42,7 +41,7 @@ from app.services.record_sealing import (
     seal_version,
 )
 from app.services.record_shares import carer_of, group_of, names_of, put_together
-from crypto.errors import CryptoError, SealError
+from crypto.errors import SealError
 from crypto.feldman import new_secret
 
 
@@ -121,7 +120,7 @@ class OpenRecords:
             found = session.get_one(PatientRow, patient)
             version = len(found.versions) + 1
             session.add(seal_version(patient, version, secret, attributes, doctor.id))
-            own = _minimum(carer_of(session, patient, doctor, key), key)
+            own = open_minimum(carer_of(session, patient, doctor, key), key)
             minimum = replace(own, initials=attributes.initials)
             for carer, doctor_key in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
@@ -136,12 +135,14 @@ class OpenRecords:
 
         The key is another one, so that shares of before open nothing of what is stored from now on:
         whoever left has none any more, and whoever lost a share gets one. Raises RequestError
-        unless the doctor has the record open, and for a group that cannot be.
+        unless the doctor has the record open with a colleague's approval, and for a group that
+        cannot be.
         """
         with self._database.transaction() as session:
             row = self._openings.open_row(session, doctor, patient)
+            _require_agreed(row)
             secret = put_together(session, row, doctor, key)
-            minimum = _minimum(carer_of(session, patient, doctor, key), key)
+            minimum = open_minimum(carer_of(session, patient, doctor, key), key)
             group = choose_group(session, doctor, colleagues, quorum)
             found, other = session.get_one(PatientRow, patient), new_secret()
             dealt = deal_to(group, self._escrow, quorum, patient, other, minimum)
@@ -171,17 +172,12 @@ class OpenRecords:
         """Destroy the shares of a record's key, and all that is sealed of the patient, for good.
 
         What stays is that there was a record, and the audit log, which never named the patient.
-        Raises RequestError unless the doctor has it open with a colleague's approval: in an
-        emergency nobody agreed.
+        Raises RequestError unless the doctor has it open with a colleague's approval.
         """
         with self._database.transaction() as session:
             row = self._openings.open_row(session, doctor, patient)
+            _require_agreed(row)
             put_together(session, row, doctor, key)
-            if row.emergency:
-                raise RequestError(
-                    "A record that was opened in an emergency is not erased: have a colleague "
-                    "approve an opening first."
-                )
             self._openings.end_all(session, patient, doctor)
             asked = select(OpeningRow.id).filter_by(patient_id=patient)
             answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
@@ -194,16 +190,18 @@ class OpenRecords:
             self._audit.add(doctor, "record.erased", patient, None, session)
 
 
+def _require_agreed(row: OpeningRow) -> None:
+    """Raise RequestError for an emergency: one doctor alone takes no record from the others."""
+    if row.emergency:
+        raise RequestError(
+            "A record that was opened in an emergency keeps its care group and is not erased: have "
+            "a colleague approve an opening first."
+        )
+
+
 @contextmanager
 def _altered_is_told() -> Iterator[None]:
     try:
         yield
     except SealError as error:
         raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error
-
-
-def _minimum(row: CarerRow, key: OpenKey) -> Minimum:
-    try:
-        return open_minimum(row, key)
-    except CryptoError:
-        return Minimum(ALTERED)

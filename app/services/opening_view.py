@@ -20,7 +20,7 @@ from app.services.record_shares import names_of
 from crypto.box import open_box
 from crypto.errors import CryptoError
 
-# So long the care group reads on every day's first page that a record was opened in an emergency.
+# So long the care group reads on every day's first page what was asked for in an emergency.
 TOLD_FOR: Final = timedelta(days=7)
 _CHANGES: Final = {
     "record.sealed": "Entered the patient",
@@ -110,10 +110,13 @@ class OpeningViews:
         return [one for one in found if one.state in (ASKED, OPEN)]
 
     def emergencies(self, doctor: UserRow, key: OpenKey) -> list[Opening]:
-        """The emergency openings by others in the last TOLD_FOR, the newest first."""
+        """What others asked for in an emergency in the last TOLD_FOR, the newest first.
+
+        Opened or not: with the request the administration's share was lent.
+        """
         since = OpeningRow.asked_at > self._clock() - TOLD_FOR
         found = self._shown(doctor, key, OpeningRow.emergency.is_(True), since)
-        return [one for one in found if one.asked_by != doctor.id and one.opened_at]
+        return [one for one in found if one.asked_by != doctor.id]
 
     def changes(self, patient: str) -> list[Change]:
         """What the audit log says was done to a record, the newest first; never its content."""

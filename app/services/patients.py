@@ -38,8 +38,8 @@ from app.services.record_sealing import (
     seal_minimum,
     seal_version,
 )
+from app.services.record_shares import carer_of, group_of
 from app.services.roles import DOCTOR
-from crypto.errors import CryptoError
 from crypto.feldman import Commitments, deal, new_secret
 
 # The smallest group that loses a doctor and still opens its records.
@@ -50,7 +50,6 @@ LONGEST_NOTES: Final = 4000
 # Doctors of a care group, each with the key that is sealed to.
 Group = list[tuple[UserRow, DoctorKeyRow]]
 
-ALTERED: Final = "altered"
 SEXES: Final = ("female", "male", "other", "not stated")
 
 
@@ -147,16 +146,12 @@ class Patients:
         The care group sees it as what was asked last. Raises RequestError for who is not of it.
         """
         with self._database.transaction() as session:
-            own = session.get(CarerRow, (identifier, doctor.id))
-            if own is None or own.key_id != key.number:
-                raise RequestError("There is no such patient among yours.")
+            own = carer_of(session, identifier, doctor, key)
             row = session.get_one(PatientRow, identifier)
             sealed = seal_entry(identifier, commitments_of(row), answer)
             session.add(PatientEntryRow(patient_id=identifier, sealed=sealed, made_by=doctor.id))
-            initials = _minimum(own, key).initials
-            minimum = Minimum(initials, answer.title, answer.result)
-            for carer in row.carers:
-                to = session.get_one(DoctorKeyRow, carer.key_id)
+            minimum = Minimum(open_minimum(own, key).initials, answer.title, answer.result)
+            for carer, to in group_of(session, identifier):
                 carer.minimum = seal_minimum(identifier, to, minimum)
             session.flush()
             details = {"digest": record_digest(session, identifier)}
@@ -281,7 +276,7 @@ def _patient(
     newest = row.versions[-1]
     return Patient(
         id=row.id,
-        minimum=_minimum(own, key),
+        minimum=open_minimum(own, key),
         carers=tuple(
             Carer(
                 one.user_id, known[one.user_id][0], one.point, one.key_id in known[one.user_id][1]
@@ -293,10 +288,3 @@ def _patient(
         changed_at=newest.made_at,
         versions=len(row.versions),
     )
-
-
-def _minimum(row: CarerRow, key: OpenKey) -> Minimum:
-    try:
-        return open_minimum(row, key)
-    except CryptoError:
-        return Minimum(ALTERED)

@@ -21,9 +21,10 @@ from app.services.open_keys import OpenKey
 from crypto.box import open_box, seal_box
 from crypto.context import canonical, parse
 from crypto.envelope import PublicKey, load_private_key, load_public_key
-from crypto.errors import EncodingError, SealError
+from crypto.errors import CryptoError, EncodingError, SealError
 from crypto.feldman import Commitments, derive_key
 
+ALTERED: Final = "altered"
 SHARE: Final = "consilium/record-share/v1"
 LENT: Final = "consilium/record-lent-share/v1"
 REASON: Final = "consilium/record-reason/v1"
@@ -152,6 +153,9 @@ def seal_minimum(patient: str, key: DoctorKeyRow, minimum: Minimum) -> bytes:
 
 
 def open_minimum(row: CarerRow, key: OpenKey) -> Minimum:
-    """What the doctor sees unopened. Raises SealError or EncodingError when it was altered."""
-    told = parse(open_box(key.private, row.minimum, _MINIMUM, row.patient_id))
+    """What the doctor sees unopened; ALTERED in the place of the initials when it was altered."""
+    try:
+        told = parse(open_box(key.private, row.minimum, _MINIMUM, row.patient_id))
+    except CryptoError:
+        return Minimum(ALTERED)
     return Minimum(*told[1:])

@@ -13,7 +13,7 @@ from app.services.open_keys import OpenKey
 from app.services.record_sealing import LENT, SHARE, commitments_of
 from crypto.box import open_box
 from crypto.errors import CryptoError
-from crypto.feldman import WrongShares, fits, recover
+from crypto.feldman import fits, recover
 
 
 def put_together(session: Session, row: OpeningRow, doctor: UserRow, key: OpenKey) -> bytes:
@@ -40,10 +40,7 @@ def put_together(session: Session, row: OpeningRow, doctor: UserRow, key: OpenKe
         whose = [names[user] for user, point in points.items() if point in wrong]
         whose += ["the administration"] * (escrow_point(patient) in wrong)
         raise RequestError(_too_few(len(good), len(commitments), whose))
-    try:
-        return recover(commitments, good)
-    except WrongShares as error:  # They were seen to fit just now.
-        raise RequestError(str(error)) from error
+    return recover(commitments, good)
 
 
 def own_share(session: Session, carer: CarerRow, key: OpenKey) -> bytes:

@@ -40,9 +40,16 @@ from app.services.opening_view import TOLD_FOR, Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
 from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
-from app.services.patients import ALTERED, Patients
+from app.services.patients import Patients
 from app.services.record_check import check_records
-from app.services.record_sealing import SHARE, Answer, Attributes, commitments_of, open_version
+from app.services.record_sealing import (
+    ALTERED,
+    SHARE,
+    Answer,
+    Attributes,
+    commitments_of,
+    open_version,
+)
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from crypto.box import open_box
@@ -328,11 +335,13 @@ def test_in_an_emergency_one_doctor_opens_and_the_others_are_told(
     patient = clinic.seal(*trio)
     asked = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
     assert clinic.opening(bea, patient).ready
-    clinic.openings.open(bea.row, bea.key, asked)
-    assert clinic.records.read(bea.row, bea.key, patient).versions[0].attributes == GRETA
     for who in (carl, dora):
         (told,) = clinic.views.emergencies(who.row, who.key)
-        assert (told.asked_name, told.reason, told.emergency) == ("bea", REASON, True)
+        assert (told.asked_name, told.reason, told.opened_at) == ("bea", REASON, None)
+    clinic.openings.open(bea.row, bea.key, asked)
+    assert clinic.records.read(bea.row, bea.key, patient).versions[0].attributes == GRETA
+    (told,) = clinic.views.emergencies(carl.row, carl.key)
+    assert told.opened_at is not None
     assert clinic.views.emergencies(bea.row, bea.key) == []
     entry = next(e for e in clinic.audit.entries().entries if e.action == "record.opening_asked")
     assert json.loads(entry.details)["emergency"] is True
@@ -358,9 +367,7 @@ def test_the_administration_s_share_counts_as_one_and_in_an_emergency_only(
         clinic.openings.open(bea.row, bea.key, urgent)
     clinic.openings.approve(carl.row, carl.key, urgent)
     clinic.openings.open(bea.row, bea.key, urgent)
-    clinic.records.reseal(bea.row, bea.key, patient, [one.row.id for one in trio[1:]], 2)
-    again = clinic.openings.ask(carl.row, carl.key, patient, REASON, emergency=True)
-    clinic.openings.open(carl.row, carl.key, again)
+    assert clinic.records.read(bea.row, bea.key, patient)
 
 
 def test_a_damaged_share_of_the_administration_is_told(
@@ -504,6 +511,22 @@ def test_a_lost_share_is_replaced_and_who_left_has_none(
         open_version(session.get_one(PatientVersionRow, (patient, 1)), secret)
 
 
+def test_one_doctor_alone_takes_no_record_from_the_others(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    bea, carl, dora = trio
+    patient, eve, fay = clinic.seal(*trio), clinic.doctor("eve"), clinic.doctor("fay")
+    urgent = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
+    clinic.openings.open(bea.row, bea.key, urgent)
+    with pytest.raises(RequestError, match="opened in an emergency keeps its care group"):
+        clinic.records.reseal(bea.row, bea.key, patient, [eve.row.id, fay.row.id], 2)
+    opened(clinic, dora, carl, patient)
+    clinic.records.reseal(dora.row, dora.key, patient, [carl.row.id, eve.row.id], 2)
+    again = clinic.openings.ask(eve.row, eve.key, patient, REASON, emergency=True)
+    clinic.openings.open(eve.row, eve.key, again)
+    assert clinic.records.read(eve.row, eve.key, patient).versions[0].attributes == GRETA
+
+
 def test_a_closed_record_keeps_its_group(
     clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
 ) -> None:
@@ -540,7 +563,7 @@ def test_an_erased_patient_is_gone_for_good(
     clinic.patients.keep(carl.row, carl.key, patient, HEART)
     urgent = clinic.openings.ask(bea.row, bea.key, patient, REASON, emergency=True)
     clinic.openings.open(bea.row, bea.key, urgent)
-    with pytest.raises(RequestError, match="opened in an emergency is not erased"):
+    with pytest.raises(RequestError, match="opened in an emergency keeps its care group"):
         clinic.records.erase(bea.row, bea.key, patient)
     clinic.openings.end(bea.row, urgent)
     with pytest.raises(RequestError, match="closed"):
