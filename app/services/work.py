@@ -25,15 +25,14 @@ from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
 from app.services.checks import Checks
-from app.services.escrow import Escrow
 from app.services.federation import Federation, open_federation
 from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
-from app.services.openings import Openings
 from app.services.progress import PartyProgress
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
+from app.services.tidying import Tidying
 from app.services.training_outcome import FINISHED
 from app.services.trainings import RUNNING, Trainings
 from app.services.unopened import AWAITING, told
@@ -114,13 +113,14 @@ class Worker:
         with closing(database):
             database.migrate()
             jobs = Jobs(database)
-            while not self._leaving.is_set():
-                try:
-                    pause = self.look(jobs)
-                except (ChainUnreachable, AppError, LedgerError) as error:
-                    _logger.warning("%s", error)
-                    pause = TROUBLE_SECONDS
-                self._leaving.wait(pause)
+            with Tidying(self._settings):
+                while not self._leaving.is_set():
+                    try:
+                        pause = self.look(jobs)
+                    except (ChainUnreachable, AppError, LedgerError) as error:
+                        _logger.warning("%s", error)
+                        pause = TROUBLE_SECONDS
+                    self._leaving.wait(pause)
 
     def look(self, jobs: Jobs) -> float:
         """Do the next check or job if there is one; how many seconds to wait before looking again.
@@ -129,7 +129,6 @@ class Worker:
         registry follows what was decided about people.
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
-        Openings(jobs.database, AuditLog(jobs.database), Escrow.of(self._settings)).end_overdue()
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)
