@@ -8,6 +8,7 @@ nothing is opened. Progress is printed; at the end seconds per thousand records 
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ from app.services.resharing import Resharings
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 
-_PASSWORD = "for the bench only"
+_PASSWORD = secrets.token_hex(16)
 _GRETA = Attributes("Lind", "Greta", "1951-03-08", "female")
 _CHECKED = 20
 

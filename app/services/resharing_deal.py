@@ -49,9 +49,9 @@ from app.services.resharing_parts import (
     deal_share,
     dealing_digest,
     escrow_new_share,
-    own_new_share,
     receivers,
     share_in_parts,
+    wrong_parts,
 )
 from crypto.errors import EncodingError, ShareError
 from crypto.feldman import Commitments, WrongShares
@@ -178,7 +178,8 @@ class Deal:
         old, patient = commitments_of(found.row), found.row.id
         own = next(one for one in found.holders if one.user == self.doctor.id)
         try:
-            own_new_share(patient, old, helpers, own.point, self.key)
+            if own_wrong := wrong_parts(patient, helpers, own.point, self.key):
+                raise WrongShares(own_wrong)
             moved = escrow_new_share(patient, old, helpers, found.last, self.escrow)
         except WrongShares as wrong:
             users = {one.point: one.user for one in helpers}

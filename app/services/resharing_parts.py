@@ -20,7 +20,7 @@ from app.services.record_sealing import public_key
 from crypto.box import open_box, seal_box
 from crypto.context import Item, canonical, parse
 from crypto.errors import CryptoError, EncodingError
-from crypto.feldman import Commitments, Moved, deal, take_over
+from crypto.feldman import Commitments, Moved, deal, fits, take_over
 
 PART: Final = "consilium/record-part/v1"
 _DEALING: Final = "consilium/record-dealing/v1"
@@ -107,21 +107,26 @@ def deal_share(
     return Dealing(sharing, dealt.commitments, receivers(holders, last), boxes)
 
 
-def own_new_share(
-    patient: str, old: Commitments, helpers: Sequence[Helper], point: int, key: OpenKey
-) -> Moved:
-    """The new share of a doctor at `point`, and its commitments.
+def wrong_parts(patient: str, helpers: Sequence[Helper], point: int, key: OpenKey) -> list[int]:
+    """The points of helpers whose part for a doctor at `point` does not fit what they dealt.
 
-    Raises WrongShares, which names the points of helpers whose part is wrong, and EncodingError.
+    That it is a dealing of the old share is not checked here. Raises EncodingError.
     """
-    parts = {one.point: _opened(patient, one, point, key) for one in helpers}
-    return _taken_over(old, helpers, point, parts)
+    return [
+        one.point
+        for one in helpers
+        if not fits(one.dealing.commitments, point, _opened(patient, one, point, key))
+    ]
 
 
 def escrow_new_share(
     patient: str, old: Commitments, helpers: Sequence[Helper], point: int, escrow: Escrow
 ) -> Moved:
-    """The administration's new share and its commitments. Raises as `own_new_share` does."""
+    """The administration's new share and its commitments.
+
+    Raises WrongShares, which names the points of helpers whose part, or whose dealing, is wrong;
+    ShareError and EncodingError for what was altered otherwise.
+    """
     parts = {
         one.point: escrow.open_box(
             one.dealing.boxes[point], PART, patient, one.dealing.sharing, one.point, point
@@ -148,10 +153,11 @@ def lies_in_parts(share: bytes) -> bool:
 def put_parts_together(row: CarerRow, key: OpenKey) -> bytes:
     """The doctor's share of a row in which it lies in parts.
 
-    Raises WrongShares as `own_new_share` does, and EncodingError for what was altered otherwise.
+    Raises as `escrow_new_share` does.
     """
     old, helpers = _of_row(row)
-    return own_new_share(row.patient_id, old, helpers, row.point, key).share
+    parts = {one.point: _opened(row.patient_id, one, row.point, key) for one in helpers}
+    return _taken_over(old, helpers, row.point, parts).share
 
 
 def dealers_of(row: CarerRow) -> dict[int, int]:

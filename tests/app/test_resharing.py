@@ -112,7 +112,14 @@ def four(ward: Ward) -> Group:
     return tuple(ward.doctor(name) for name in ("bea", "carl", "dora", "eve"))
 
 
-@pytest.mark.parametrize(("size", "quorum"), [(3, 2), (4, 3), (5, 3)])
+@pytest.mark.parametrize(
+    ("size", "quorum"),
+    [
+        (3, 2),
+        pytest.param(4, 3, marks=pytest.mark.slow),
+        pytest.param(5, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_any_quorum_of_the_new_group_opens_and_who_left_does_not(
     ward: Ward, size: int, quorum: int
 ) -> None:
