@@ -41,7 +41,7 @@ class _Told:
             successors = [list(one) for one in details["successors"]]
             self.plans[entry.subject] = _plan(entry.actor_id, details["records"], successors)
             for patient in details["patients"]:
-                self.records[entry.subject, patient] = "asked"
+                self.records[entry.subject, patient] = _standing("asked")
                 self.parts[entry.subject, patient] = {}
         elif entry.action == "record.parts_dealt":
             for patient, digest in details["parts"].items():
@@ -50,10 +50,10 @@ class _Told:
                 waiting[entry.actor_id or 0] = digest
         elif entry.action in _ENDS:
             state, blamed = _ENDS[entry.action], details.get("blamed", "")
-            self._end((details["resharing"], entry.subject), f"{state} {blamed}".strip())
+            self._end((details["resharing"], entry.subject), _standing(state, blamed))
         elif entry.action in _OVERTAKEN:
             for key in [one for one in self.parts if one[1] == entry.subject]:
-                self._end(key, "dropped")
+                self._end(key, _standing("dropped"))
 
     def _end(self, key: Record, state: str) -> None:
         """Its parts are erased."""
@@ -77,7 +77,7 @@ def check_resharings(report: Report, session: Session, log: Sequence[Entry]) -> 
         for row in session.scalars(select(ResharingRow))
     }
     records = {
-        (row.resharing_id, row.patient_id): f"{row.state} {row.blamed}".strip()
+        (row.resharing_id, row.patient_id): _standing(row.state, row.blamed)
         for row in session.scalars(select(ResharingRecordRow))
     }
     parts = {
@@ -92,6 +92,10 @@ def check_resharings(report: Report, session: Session, log: Sequence[Entry]) -> 
 
 def _plan(by: int | None, records: int, successors: object) -> str:
     return f"begun by person {by}, of {records} records, with {successors}"
+
+
+def _standing(state: str, blamed: str = "") -> str:
+    return f"{state}, because of [{blamed}]"
 
 
 def _successors(row: ResharingRow) -> object:
