@@ -5,6 +5,9 @@ share, opening with two shares; sealing the three shares to the doctors' keys, a
 as the named peer, what the same scalar costs in plain Shamir sharing over the same field, without
 commitments, so that `ratios` tell the price of being verifiable. Medians in milliseconds, in turns
 within one run. Writes bench/results/records.json; `--quick` writes nothing.
+
+With `--reshare N` instead: new shares for N records after a doctor left (see `bench.resharing`);
+writes bench/results/resharing.json.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench import resharing
 from bench.verification import machine
 from crypto.box import open_box, seal_box
 from crypto.envelope import PrivateKey, new_private_key
 from crypto.feldman import ORDER, deal, fits, new_secret, recover
 
 RESULTS: Final = Path(__file__).parent / "results" / "records.json"
+RESHARED: Final = RESULTS.with_name("resharing.json")
 POINTS: Final = (1, 2, 3)
 PURPOSE: Final = "consilium/bench"
 # Does what it is given, and notes under the name how long that took.
@@ -79,7 +84,12 @@ def main() -> None:
     """Measure and print; write the results unless `--quick`."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="a few repeats, nothing written")
-    quick = parser.parse_args().quick
+    parser.add_argument("--reshare", type=int, metavar="N", help="new shares for N records")
+    options = parser.parse_args()
+    quick = options.quick
+    if options.reshare:
+        _print({**resharing.measure(options.reshare), "machine": machine()}, RESHARED, quick)
+        return
     figures = measure(5 if quick else 300)
     whole = round(figures["deal"] + 3 * figures["check"] + figures["open"], 3)
     pairs = {name: figures[name] / figures[f"shamir {name}"] for name in ("deal", "open")}
@@ -89,9 +99,13 @@ def main() -> None:
         "ratios": {name: round(ratio, 1) for name, ratio in pairs.items()},
         "machine": machine(),
     }
+    _print(document, RESULTS, quick)
+
+
+def _print(document: Mapping[str, Any], path: Path, quick: bool) -> None:
     print(json.dumps(document, indent=2))
     if not quick:
-        RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,14 @@ def home() -> str:
     waiting = views.waiting_for(doctor, key) if key else []
     ready = [one for one in views.own(doctor, key) if one.ready] if key else []
     loud = views.emergencies(doctor, key) if key else []
+    shares = services().resharing_views.told(doctor, key) if key else None
     return render_template(
-        "doctor/home.html", tasks=_tasks(), waiting=waiting, ready=ready, emergencies=loud
+        "doctor/home.html",
+        tasks=_tasks(),
+        waiting=waiting,
+        ready=ready,
+        emergencies=loud,
+        shares=shares,
     )
 
 

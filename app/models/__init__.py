@@ -24,6 +24,7 @@ from app.models.patients import (
     PatientVersionRow,
 )
 from app.models.promotions import PromotionRow
+from app.models.resharing import ResharingPartRow, ResharingRecordRow, ResharingRow
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -71,6 +72,9 @@ __all__ = [
     "PatientRow",
     "PatientVersionRow",
     "PromotionRow",
+    "ResharingPartRow",
+    "ResharingRecordRow",
+    "ResharingRow",
     "ResultRow",
     "SessionRow",
     "StepRow",

@@ -36,8 +36,8 @@ class PatientRow(Base):
 
     `commitments` are those of Feldman's scheme as a CBOR array of points: as many as doctors are
     needed. The first is the record's own public key. `escrow` is the administration's share, at
-    the point after the last doctor's (see `app.services.escrow`). Of an erased record only the row
-    is left.
+    the point after the last doctor's (see `app.services.escrow`). `sharing` counts how often shares
+    were dealt, from 1 on. Of an erased record only the row is left.
     """
 
     __tablename__ = "patients"
@@ -45,6 +45,7 @@ class PatientRow(Base):
     id: Mapped[str] = mapped_column(String(HASH), primary_key=True)
     commitments: Mapped[bytes] = mapped_column(Bytes)
     escrow: Mapped[bytes] = mapped_column(Bytes)
+    sharing: Mapped[int] = mapped_column(Integer, default=1)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -85,7 +86,8 @@ class PatientEntryRow(Base):
 class CarerRow(Base):
     """A doctor of a patient's care group: the share at `point` and the minimum, sealed to the key.
 
-    The minimum is what the doctor may see without opening: see `app.services.patients.Minimum`.
+    The minimum is what the doctor may see without opening: see `app.services.patients.Minimum`. A
+    share that others dealt anew lies in parts (see `app.services.resharing_parts`).
     """
 
     __tablename__ = "carers"

@@ -30,6 +30,9 @@ def with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
     @wraps(view)
     def guarded(**arguments: Any) -> Answer:
         key = doctor_key.find()
+        if key is None and "HX-Request" in request.headers:
+            # A part of a page: the whole browser goes where the password is asked for.
+            return Response(headers={"HX-Redirect": request.path.removesuffix("/now")})
         if key is None:
             return unlock_page(PasswordForm(formdata=None))
         return view(key, **arguments)

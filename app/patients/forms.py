@@ -26,8 +26,10 @@ from app.services import passwords
 from app.services.openings import MOST_REASON
 from app.services.patients import LONGEST, LONGEST_NOTES, SEXES
 from app.services.record_sealing import Attributes
+from app.services.resharing_view import Leaver
 
 _QUORUM: Final = 2
+_PLACE: Final = "place_"
 
 
 def _text(label: str, missing: str = "", description: str = "") -> StringField:
@@ -97,6 +99,33 @@ class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 class PatientForm(AttributesForm, GroupForm):
     """A new patient and who cares for it."""
+
+
+class SuccessorsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Who takes whose place in the care groups: a field for each who has no share any more."""
+
+    def named(self) -> dict[int, int]:
+        """Who takes the place of whom, persons' numbers; without those left for later."""
+        chosen = {one.name: one.data for one in self if one.name.startswith(_PLACE)}
+        return {int(name.removeprefix(_PLACE)): user for name, user in chosen.items() if user}
+
+
+def successors_form(leavers: Sequence[Leaver], doctors: Sequence[UserRow]) -> SuccessorsForm:
+    """The form for those who left; who lost a key and has a new one gets it by default."""
+    able = {one.id for one in doctors}
+    choices = [SelectChoice(0, "Nobody yet"), *(SelectChoice(one.id, one.name) for one in doctors)]
+    fields = {
+        f"{_PLACE}{one.user}": SelectField(
+            f"In the place of {one.name}",
+            coerce=int,
+            choices=choices,
+            default=one.user if one.user in able else 0,
+            description=f"{one.records} of your records. {one.why}",
+        )
+        for one in leavers
+    }
+    form: SuccessorsForm = type("PlacesForm", (SuccessorsForm,), fields)()
+    return form
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -1,10 +1,10 @@
 """The patients' pages: a doctor's list, a new patient, what is seen unopened, what is asked.
 
 patients/list.html gets `page` (a `PatientPage`), `search`, `orders`, `waiting` (openings that wait
-for an answer), `own` (the doctor's) and `names` (initials by identifier). patients/one.html gets
-`patient`, `openings`, `changes`, `own` (the doctor's opening under way, or None), `form` (a reason)
-and `password` (a form, or None where the session has confirmed it; `about` is the opening for which
-it was wrong).
+for an answer), `own` (the doctor's), `shares` (what wants new ones) and `names` (initials by
+identifier). patients/one.html gets `patient`, `openings`, `changes`, `own` (the doctor's opening
+under way, or None), `form` (a reason) and `password` (a form, or None where the session has
+confirmed it; `about` is the opening for which it was wrong).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from app.errors import RequestError
 from app.models import UserRow
-from app.patients import record
+from app.patients import record, resharing
 from app.patients.access import (
     SEE_OTHER,
     UNPROCESSABLE,
@@ -42,6 +42,7 @@ from app.web.services import services
 
 blueprint = Blueprint("patients", __name__, url_prefix="/patients")
 blueprint.register_blueprint(record.blueprint)
+blueprint.register_blueprint(resharing.blueprint)
 
 
 @blueprint.get("/")
@@ -57,6 +58,7 @@ def listed(key: OpenKey) -> Answer:
         search=search,
         waiting=services().opening_views.waiting_for(doctor, key),
         own=services().opening_views.own(doctor, key),
+        shares=services().resharing_views.told(doctor, key),
         names={one.id: one.minimum.initials for one in patients},
         password=_password(),
         orders=ORDERS,

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from app.services.keys import KeyRing, Keys
 from config import Settings
 from crypto.box import open_box, seal_box
+from crypto.context import Item
+from crypto.envelope import PublicKey
 from crypto.errors import CryptoError
 
 NAME = "Escrow"
@@ -39,6 +41,17 @@ class Escrow:
         """The share of a box; b"" for one that was altered, which no commitments fit."""
         try:
             return open_box(self._opened().signing, box, _SHARE, patient, point)
+        except CryptoError:
+            return b""
+
+    def public_key(self) -> PublicKey:
+        """The key that parts of a new share are sealed to."""
+        return self._opened().signing.public_key()
+
+    def open_box(self, box: bytes, purpose: str, *items: Item) -> bytes:
+        """What was sealed to `public_key`; b"" for what was altered."""
+        try:
+            return open_box(self._opened().signing, box, purpose, *items)
         except CryptoError:
             return b""
 

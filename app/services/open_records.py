@@ -41,6 +41,7 @@ from app.services.record_sealing import (
     seal_version,
 )
 from app.services.record_shares import carer_of, group_of, names_of, put_together
+from app.services.resharing_deal import drop_resharings
 from crypto.errors import SealError
 from crypto.feldman import new_secret
 
@@ -156,6 +157,8 @@ class OpenRecords:
                     entry.sealed = seal_entry(patient, dealt.public, answer)
             session.execute(delete(CarerRow).filter_by(patient_id=patient))
             found.commitments, found.escrow = dealt.commitments, dealt.escrow
+            found.sharing += 1
+            drop_resharings(session, patient)
             session.add_all(dealt.carers)
             session.flush()
             details = {**dealt.details, "digest": record_digest(session, patient)}
@@ -179,6 +182,7 @@ class OpenRecords:
             _require_agreed(row)
             put_together(session, row, doctor, key)
             self._openings.end_all(session, patient, doctor)
+            drop_resharings(session, patient)
             asked = select(OpeningRow.id).filter_by(patient_id=patient)
             answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
             session.execute(answers.execution_options(synchronize_session=False))

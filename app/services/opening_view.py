@@ -26,6 +26,7 @@ _CHANGES: Final = {
     "record.sealed": "Entered the patient",
     "record.revised": "Changed the record",
     "record.resealed": "Sealed the record anew, for another care group",
+    "record.reshared": "Dealt new shares of the record’s key",
     "record.exported": "Exported the record",
     "record.answer_kept": "Kept an answer of a model",
 }

@@ -21,8 +21,8 @@ from app.database import Database
 from app.errors import RequestError
 from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, UserRow
 from app.models.base import now
-from app.services.accounts import ACTIVE
 from app.services.audit import AuditLog
+from app.services.care_groups import able_doctors
 from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.record_check import record_digest
@@ -39,7 +39,6 @@ from app.services.record_sealing import (
     seal_version,
 )
 from app.services.record_shares import carer_of, group_of
-from app.services.roles import DOCTOR
 from crypto.feldman import Commitments, deal, new_secret
 
 # The smallest group that loses a doctor and still opens its records.
@@ -108,7 +107,7 @@ class Patients:
     def colleagues(self, doctor: UserRow) -> list[UserRow]:
         """The active doctors who have a key, without the one who asks, by name."""
         with self._database.transaction() as session:
-            return [row for row, _ in _able_doctors(session) if row.id != doctor.id]
+            return [row for row, _ in able_doctors(session) if row.id != doctor.id]
 
     def create(
         self, doctor: UserRow, attributes: Attributes, colleagues: Sequence[int], quorum: int
@@ -232,7 +231,7 @@ def choose_group(
     Raises RequestError for a group that is too small or too large, for who cannot care for patients
     now, and for a quorum that is no majority.
     """
-    able = {row.id: (row, key) for row, key in _able_doctors(session)}
+    able = {row.id: (row, key) for row, key in able_doctors(session)}
     wanted = [doctor.id, *sorted(set(colleagues) - {doctor.id})]
     if len(wanted) < FEWEST_CARERS:
         raise RequestError(
@@ -249,21 +248,11 @@ def choose_group(
     return [able[one] for one in wanted]
 
 
-def _able_doctors(session: Session) -> list[tuple[UserRow, DoctorKeyRow]]:
-    query = (
-        select(UserRow, DoctorKeyRow)
-        .join(DoctorKeyRow, DoctorKeyRow.user_id == UserRow.id)
-        .where(UserRow.role == DOCTOR, UserRow.state == ACTIVE, DoctorKeyRow.lost_at.is_(None))
-        .order_by(UserRow.name, UserRow.id)
-    )
-    return [(row, key) for row, key in session.execute(query)]
-
-
 def _known(session: Session, rows: Sequence[PatientRow]) -> Mapping[int, tuple[str, set[int]]]:
     """Name of everybody in the care groups, and the numbers of the keys that can be used."""
     users = {carer.user_id for row in rows for carer in row.carers}
     able: dict[int, set[int]] = {}
-    for row, key in _able_doctors(session):
+    for row, key in able_doctors(session):
         able.setdefault(row.id, set()).add(key.id)
     query = select(UserRow.id, UserRow.name).where(UserRow.id.in_(users))
     return {user: (name, able.get(user, set())) for user, name in session.execute(query)}

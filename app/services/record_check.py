@@ -7,6 +7,7 @@ record, so that a check finds an altered ciphertext, share or group as it finds 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -25,6 +26,7 @@ from app.models import (
     PatientVersionRow,
 )
 from app.services.check_report import NOTHING, Report
+from app.services.resharing_check import check_resharings
 from crypto.context import Item, canonical
 
 _RECORD: Final = "consilium/record-digest/v1"
@@ -37,7 +39,15 @@ _STATES: Final = {
     "record.opening_withdrawn": "withdrawn",
 }
 _ANSWERS: Final = {"record.opening_approved": "approved", "record.opening_declined": "declined"}
-_SEALED: Final = ("record.sealed", "record.revised", "record.resealed", "record.answer_kept")
+_SEALED: Final = (
+    "record.sealed",
+    "record.revised",
+    "record.resealed",
+    "record.answer_kept",
+    "record.reshared",
+)
+# What dealt a record's shares anew.
+_DEALT: Final = ("record.sealed", "record.resealed", "record.reshared")
 
 
 def record_digest(session: Session, patient: str) -> str:
@@ -87,6 +97,7 @@ def check_records(report: Report, session: Session) -> None:
     _keys(report, session, log)
     _records(report, session, log)
     _openings(report, session, log)
+    check_resharings(report, session, log)
 
 
 def _keys(report: Report, session: Session, log: list[tuple[AuditRow, dict[str, Any]]]) -> None:
@@ -114,6 +125,9 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
     rows = {row.id: row for row in session.scalars(select(PatientRow))}
     found = {one: _found(session, rows.get(one), one) for one in identifiers}
     _both(report, "sealed record", expected, found)
+    dealt = Counter(entry.subject for entry, _ in log if entry.action in _DEALT)
+    for row in rows.values():
+        report.compare(f"sealed record {row.id[:12]}, sharing", dealt[row.id], row.sharing)
 
 
 def _erased(log: list[tuple[AuditRow, dict[str, Any]]]) -> set[str]:

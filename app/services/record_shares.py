@@ -11,9 +11,10 @@ from app.errors import RequestError
 from app.models import CarerRow, DoctorKeyRow, OpeningRow, PatientRow, UserRow
 from app.services.open_keys import OpenKey
 from app.services.record_sealing import LENT, SHARE, commitments_of
+from app.services.resharing_parts import dealers_of, lies_in_parts, put_parts_together
 from crypto.box import open_box
 from crypto.errors import CryptoError
-from crypto.feldman import fits, recover
+from crypto.feldman import WrongShares, fits, recover
 
 
 def put_together(session: Session, row: OpeningRow, doctor: UserRow, key: OpenKey) -> bytes:
@@ -47,7 +48,15 @@ def own_share(session: Session, carer: CarerRow, key: OpenKey) -> bytes:
     """The doctor's share. Raises RequestError for one that was damaged."""
     patient = session.get_one(PatientRow, carer.patient_id)
     try:
-        share = open_box(key.private, carer.share, SHARE, carer.patient_id, carer.point)
+        share = _stored(carer, key)
+    except WrongShares as wrong:
+        dealers = dealers_of(carer)
+        names = names_of(session, list(dealers.values()))
+        whose = ", ".join(names.get(dealers[point], "somebody") for point in wrong.points)
+        raise RequestError(
+            f"Your share of this record is damaged: what {whose} dealt of it was altered. Another "
+            "doctor can approve; tell an administrator."
+        ) from wrong
     except CryptoError:
         share = b""
     if not fits(commitments_of(patient), carer.point, share):
@@ -56,6 +65,12 @@ def own_share(session: Session, carer: CarerRow, key: OpenKey) -> bytes:
             "sealed. Another doctor can approve; tell an administrator."
         )
     return share
+
+
+def _stored(carer: CarerRow, key: OpenKey) -> bytes:
+    if lies_in_parts(carer.share):
+        return put_parts_together(carer, key)
+    return open_box(key.private, carer.share, SHARE, carer.patient_id, carer.point)
 
 
 def carer_of(session: Session, patient: str, doctor: UserRow, key: OpenKey) -> CarerRow:

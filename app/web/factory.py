@@ -42,6 +42,8 @@ from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.resharing import Resharings
+from app.services.resharing_view import ResharingViews
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
 from app.services.versions import Versions
@@ -143,6 +145,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         openings=openings,
         open_records=OpenRecords(database, audit, escrow, openings),
         opening_views=OpeningViews(database),
+        resharings=Resharings(database, audit, escrow, openings),
+        resharing_views=ResharingViews(database),
         open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
         ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),

@@ -34,7 +34,7 @@ def install(app: Flask) -> None:
     _wrap(app, "auth.password", guesses(PER_ACCOUNT, key_func=_person))
     _wrap(app, "auth.wallets.sign_in", guesses(PER_ADDRESS))
     _wrap(app, "auth.wallets.link", guesses(PER_ACCOUNT, key_func=_person))
-    for endpoint in ("patients.unlock", "patients.act"):
+    for endpoint in ("patients.unlock", "patients.act", "patients.resharing.deal"):
         _wrap(app, endpoint, guesses(PER_ACCOUNT, key_func=_person))
     for endpoint in ("operator.rule", "operator.decide"):
         _wrap(app, endpoint, guesses(PER_ACCOUNT, key_func=_person))

@@ -27,6 +27,8 @@ from app.services.operators import Operators
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.resharing import Resharings
+from app.services.resharing_view import ResharingViews
 from app.services.sessions import Sessions
 from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
@@ -61,6 +63,8 @@ class Services:
     openings: Openings
     open_records: OpenRecords
     opening_views: OpeningViews
+    resharings: Resharings
+    resharing_views: ResharingViews
     open_keys: OpenKeys
     ledger_roles: LedgerRoles
     wallets: Wallets

@@ -162,6 +162,7 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "appeal_id": 1,
         "patient_id": "0" * 64,
         "opening_id": "0" * 64,
+        "resharing_id": "0" * 64,
         "filename": "css/base.css",
         "value": training,
         "hospital": "Cleveland",

@@ -44,6 +44,7 @@ from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
 from app.services.record_sealing import Answer, Attributes
 from app.services.requests import TrainingRequest
+from app.services.resharing import Resharings
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from app.services.simulation import Simulation
@@ -114,6 +115,7 @@ FREE_COLUMNS = {
     "openings.ended_at": "this machine's clock; the audit log has its own times",
     "opening_answers.answered_at": "this machine's clock; the audit log has its own times",
     "opening_answers.share": "lent for a while: one that is altered is named when it is used",
+    "resharings.begun_at": "this machine's clock; the audit log has its own times",
     "ledger_roles.granted_at": "this machine's clock; the blocks have their own times",
 }
 
@@ -138,6 +140,9 @@ NAMED = {
     "carers": "sealed record",
     "openings": "opening",
     "opening_answers": "opening",
+    "resharings": "resharing",
+    "resharing_records": "resharing",
+    "resharing_parts": "resharing",
     "results": "(stored|results|training .*result)",
 }
 TRAINING = "training"
@@ -228,7 +233,10 @@ def grant_role(federation: Federation, log: AuditLog) -> None:
 
 
 def seal_records(federation: Federation, log: AuditLog) -> None:
-    """Two patients of three doctors; one's record is open, the other's was asked for."""
+    """Two patients of three doctors; one's record is open, the other's was asked for.
+
+    Then a doctor leaves, and another deals parts of new shares.
+    """
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     database = federation.database
     accounts = Accounts(database, log, cheap)
@@ -258,6 +266,13 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
             openings.decline(rows[2], asked)
             openings.open(rows[0], opened[0], asked)
             OpenRecords(database, log, escrow, openings).revise(rows[0], opened[0], patient, greta)
+    newcomer = accounts.authorise(ada, register(accounts, "jil").id, DOCTOR)
+    keys.unlock(newcomer, Sessions(database).open(newcomer), PASSWORD)
+    accounts.suspend(ada, rows[2].id, "left")
+    resharings = Resharings(database, log, escrow, openings)
+    begun = resharings.begin(rows[0], opened[0], {rows[2].id: newcomer.id})
+    assert begun.records == 2
+    assert resharings.deal(rows[0], opened[0], begun.id) == 0
 
 
 def appeal(federation: Federation, training: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench import resharing
 from bench.records import measure, shamir_deal, shamir_open
 from crypto.feldman import ORDER
 
@@ -21,3 +22,12 @@ def test_every_step_is_measured() -> None:
         *("deal", "check", "open", "seal shares", "open a share", "shamir deal", "shamir open"),
     }
     assert min(figures.values()) > 0
+
+
+@pytest.mark.slow
+def test_every_step_of_new_shares_is_measured_and_the_records_open() -> None:
+    figures = resharing.measure(3)
+    assert (figures["records"], figures["opened"]) == (3, 3)
+    assert set(figures["seconds per thousand"]) == {
+        *("seal", "begin", "deal", "deal and complete", "verify"),
+    }

@@ -58,6 +58,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "doctor.new_prediction": "/doctor/predictions/heart/new",
         "patients.listed": "/patients/",
         "patients.new": "/patients/new",
+        "patients.resharing.page": "/patients/resharing",
         "doctor.device.page": "/doctor/predictions/heart/device",
         "versions.cards.page": "{card}",
     },
@@ -108,6 +109,9 @@ NO_PAGES = {
     "patients.record.page",
     "patients.record.edit",
     "patients.record.group",
+    # In `test_resharing`, where a doctor leaves.
+    "patients.resharing.one",
+    "patients.resharing.now",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",

@@ -64,6 +64,7 @@ _ARGUMENTS = {
     "appeal_id": 4711,
     "patient_id": "0" * 64,
     "opening_id": "0" * 64,
+    "resharing_id": "0" * 64,
     "job_id": 4711,
     "hospital": "Cleveland",
     "filename": "css/base.css",
