@@ -59,6 +59,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "patients.listed": "/patients/",
         "patients.new": "/patients/new",
         "doctor.device.page": "/doctor/predictions/heart/device",
+        "doctor.rules.page": "/doctor/suggestions/heart",
         "versions.cards.page": "{card}",
     },
     "operator": {"operator.home": "/operator/"},
