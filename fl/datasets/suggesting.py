@@ -97,12 +97,14 @@ class RuleBook:
     """The rules of a task, sorted by kind; days are ISO 8601.
 
     `reviewed_by` is the clinician who read them on `reviewed_on`; both are "" where nobody did.
-    `not_found` says what was looked for and could not be opened.
+    `read_how` says in what form the sources were read, `not_found` what was looked for and could
+    not be opened.
     """
 
     revised: str
     reviewed_by: str
     reviewed_on: str
+    read_how: str
     not_found: tuple[str, ...]
     rules: tuple[Rule, ...]
 

@@ -18,7 +18,7 @@ from fl.datasets.suggesting import BANDS, KINDS, Condition, Rule, RuleBook, Sour
 from fl.datasets.task import Column, Task
 from fl.errors import DescriptionError
 
-_BOOK = ("revised", "reviewed_by", "reviewed_on", "not_found", "sources", "rules")
+_BOOK = ("revised", "reviewed_by", "reviewed_on", "read_how", "not_found", "sources", "rules")
 _SOURCE = ("title", "organisation", "year", "section", "address", "opened", "fact")
 _RULE = ("id", "kind", "text", "sources", "bands", "inputs")
 _LOWER, _UPPER = ("at_least", "above"), ("at_most", "below")
@@ -51,6 +51,7 @@ def read_rules(text: str, task: Task) -> RuleBook:
     _only("the file", fields, _BOOK)
     _day("revised", fields["revised"])
     _reviewed(fields)
+    _text("the file", "read_how", fields["read_how"])
     sources = {name: _source(name, one) for name, one in _table("sources", fields).items()}
     rules = [_rule(one, sources, task) for one in _list("the file", "rules", fields)]
     ids = [rule.id for rule in rules]
@@ -63,6 +64,7 @@ def read_rules(text: str, task: Task) -> RuleBook:
         revised=fields["revised"],
         reviewed_by=fields["reviewed_by"],
         reviewed_on=fields["reviewed_on"],
+        read_how=fields["read_how"],
         not_found=tuple(_texts("the file", "not_found", fields["not_found"])),
         rules=tuple(sorted(rules, key=lambda rule: KINDS.index(rule.kind))),
     )

@@ -24,6 +24,7 @@ GOOD = """
 revised = "2026-11-22"
 reviewed_by = ""
 reviewed_on = ""
+read_how = "In a library."
 not_found = ["A guideline."]
 
 [sources.one]
@@ -187,6 +188,7 @@ BAD = [
     ("reviewed on no day", 'reviewed_by = ""', 'reviewed_by = "A"', "for reviewed_on"),
     ("reviewed by nobody", 'reviewed_on = ""', 'reviewed_on = "2026-12-01"', "reviewed_by"),
     ("an unknown field", "not_found", "author = 1\nnot_found", "nothing else of the file"),
+    ("read nobody knows how", '"In a library."', '""', "read_how of the file"),
     ("nothing not found", '["A guideline."]', "[]", "not_found of the file"),
     ("no address", 'address = "https://guideline.example/page"\n', "", "address of source one"),
     ("no web address", "https://guideline.example/page", "guideline", "address on the web"),

@@ -111,6 +111,7 @@ def test_all_rules_and_sources_can_be_read(
     for source in book.sources:
         for wanted in (source.title, source.section, source.fact, source.address, source.copy):
             assert wanted in page
+    assert book.read_how[1:] in page
     for one in book.not_found:
         assert one in page
     assert NOT_REVIEWED in page
