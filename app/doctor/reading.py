@@ -10,6 +10,12 @@ from fl.datasets import Task
 # A model that was trained to weigh both classes alike answers 0.5 when it cannot tell them apart;
 # within this distance of it no side is named.
 UNDECIDED = 0.1
+# What each level means.
+WORDS = {
+    "good": "Less likely than not",
+    "warn": "Undecided",
+    "bad": "More likely than not",
+}
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,7 @@ class Reading:
     @property
     def words(self) -> str:
         """What the level means."""
-        return {
-            "good": "Less likely than not",
-            "warn": "Undecided",
-            "bad": "More likely than not",
-        }[self.level]
+        return WORDS[self.level]
 
     @property
     def arc(self) -> float:

@@ -8,10 +8,11 @@ from http import HTTPStatus
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from app.doctor import device
+from app.doctor import device, rules
 from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
+from app.doctor.suggestions import suggested
 from app.doctor.words import typical_words
 from app.errors import ModelRefused, RequestError
 from app.services.patients import Patient
@@ -27,6 +28,7 @@ from fl.datasets.use import find_use
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 blueprint.register_blueprint(device.blueprint)
+blueprint.register_blueprint(rules.blueprint)
 
 Page = tuple[str, HTTPStatus]
 
@@ -179,6 +181,7 @@ def _result(task: Task, form: ValuesForm, prediction: Prediction) -> Page:
         explanation=explanation,
         bars=bars(explanation),
         warnings=list(warnings(explanation)),
+        suggested=suggested(_reading(task, prediction), form.values()),
         assumed=_assumed(task, form, prediction.statistics),
         use=find_use(task.name),
     )

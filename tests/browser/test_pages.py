@@ -60,6 +60,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "patients.new": "/patients/new",
         "patients.resharing.page": "/patients/resharing",
         "doctor.device.page": "/doctor/predictions/heart/device",
+        "doctor.rules.page": "/doctor/suggestions/heart",
         "versions.cards.page": "{card}",
     },
     "operator": {"operator.home": "/operator/"},

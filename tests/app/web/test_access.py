@@ -41,6 +41,7 @@ MAY = {
     "datasets.remove": frozenset({ADMINISTRATOR}),
     "imports": frozenset({ADMINISTRATOR}),
     "doctor": frozenset({DOCTOR}),
+    "doctor.rules.page": frozenset({ADMINISTRATOR, AUDITOR, DOCTOR}),
     "patients": frozenset({DOCTOR}),
     "operator": frozenset({OPERATOR}),
     "operator.signed": frozenset({OPERATOR, ADMINISTRATOR, AUDITOR}),
