@@ -42,15 +42,12 @@ class Reading:
     @property
     def percent(self) -> str:
         """The risk in whole per cent, never 0 or 100: no model knows that."""
-        return _percent(self.risk)
+        return percent_words(self.risk)
 
     @property
     def range(self) -> str | None:
         """The interval in whole per cent, None where there is none."""
-        if self.interval is None:
-            return None
-        low, high = map(_percent, self.interval)
-        return low if low == high else f"{low} to {high}"
+        return None if self.interval is None else range_words(self.interval)
 
     @property
     def of_hundred(self) -> int:
@@ -75,7 +72,19 @@ class Reading:
         return round(100 * self.risk, 1)
 
 
-def _percent(risk: float) -> str:
+def percent_words(risk: float) -> str:
+    """A risk in whole per cent, never 0 or 100: "62 %", "under 1 %"."""
     if risk < 0.01:
         return "under 1 %"
-    return "over 99 %" if risk > 0.99 else f"{risk * 100:.0f} %"
+    return "over 99 %" if risk > 0.99 else f"{whole_percent(risk)} %"
+
+
+def range_words(interval: tuple[float, float]) -> str:
+    """An interval's ends in whole per cent: "55 % to 68 %"."""
+    low, high = map(percent_words, interval)
+    return low if low == high else f"{low} to {high}"
+
+
+def whole_percent(risk: float) -> int:
+    """The whole per cent that a risk is shown with."""
+    return int(f"{risk * 100:.0f}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,19 +12,19 @@ from reportlab.platypus import CondPageBreak, KeepTogether, Paragraph, Spacer
 from app.services.card_document import NO_STATEMENT, ModelCard
 from app.services.card_tables import card_chart, card_tables
 from app.services.report_parts import (
-    BULLET,
     CODE,
+    ROOM,
     SECTION,
     TEXT,
     TITLE,
     facts_part,
     figure_part,
+    list_part,
     pdf,
     table_part,
 )
 
 _CHART = 0.75
-_ROOM = 30 * mm  # that a section begins with, or a new page
 
 
 def write_card(card: ModelCard) -> bytes:
@@ -83,15 +83,15 @@ def _purpose(card: ModelCard) -> Iterator[Any]:
         yield Paragraph("Intended use", SECTION)
         yield Paragraph(escape(NO_STATEMENT), TEXT)
         return
-    yield from _listed("Intended use", card.use.intended_use)
-    yield from _listed("Not for", card.use.out_of_scope)
-    yield from _listed("Limits", card.use.limits)
+    yield from list_part("Intended use", card.use.intended_use)
+    yield from list_part("Not for", card.use.out_of_scope)
+    yield from list_part("Limits", card.use.limits)
 
 
 def _people(card: ModelCard) -> Iterator[Any]:
     if card.use is None:
         return
-    yield CondPageBreak(_ROOM)
+    yield CondPageBreak(ROOM)
     yield Paragraph("Where the rows are from", SECTION)
     yield facts_part(
         {
@@ -102,16 +102,9 @@ def _people(card: ModelCard) -> Iterator[Any]:
             "Licence": card.source.licence if card.source else None,
         }
     )
-    yield from _listed("Who is represented", card.use.represented)
-    yield from _listed("Who is not", card.use.not_represented)
-    yield from _listed(f"Sources of these statements (of {card.use.revised})", card.use.sources)
-
-
-def _listed(title: str, sentences: Sequence[str]) -> Iterator[Any]:
-    yield CondPageBreak(_ROOM)
-    yield Paragraph(escape(title), SECTION)
-    for one in sentences:
-        yield Paragraph(escape(one), BULLET, bulletText="•")
+    yield from list_part("Who is represented", card.use.represented)
+    yield from list_part("Who is not", card.use.not_represented)
+    yield from list_part(f"Sources of these statements (of {card.use.revised})", card.use.sources)
 
 
 def _recorded(card: ModelCard) -> dict[str, Any]:

@@ -10,16 +10,12 @@ Contracts from before promotions name no model in use: there it is the latest fi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -28,6 +24,7 @@ from app.errors import ModelRefused, RequestError
 from app.models import DeploymentRow, ResultRow, TrainingRow
 from app.models.base import now
 from app.services.calibrations import Reports, read_reports
+from app.services.inference import Scorer, Values, features_of
 from app.services.promotions import newest
 from app.services.reasons import Explanation, explain
 from app.services.training_outcome import FINISHED, has_finished, last_round
@@ -38,12 +35,11 @@ from contracts.records import TrainingRecord
 from crypto.digest import load_model
 from crypto.errors import CryptoError
 from fl.calibration import Calibration
-from fl.datasets import Column, Statistics, Task, encode, get_task
+from fl.datasets import Statistics, get_task
 from fl.errors import FlError
-from fl.networks import Parameters, build
+from fl.networks import Parameters
 from fl.plan import Plan
 
-Values = Mapping[str, float | None]
 # Opens a connection to the contract; raises a LedgerError when that cannot be done.
 OpenLedger = Callable[[], LedgerReader]
 # A further check of a training's record; raises ModelRefused.
@@ -69,13 +65,18 @@ class ModelInUse:
 
 @dataclass(frozen=True)
 class Check:
-    """That a model was compared with the chain: when, at which block, in which contract."""
+    """That a model was compared with the chain: when, at which block, in which contract.
+
+    The model is what `training`, 64 hex digits, ended with after `round` rounds.
+    """
 
     model_sha256: str
     version: str
     checked_at: datetime
     block: int
     contract: str
+    training: str
+    round: int
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,14 @@ class Prediction:
     calibration: Calibration | None
     explanation: Explanation
     statistics: Statistics
+    statistics_sha256: str
     model_sha256: str
     version: str
     checked_at: datetime
     block: int
     contract: str
+    training: str
+    round: int
 
 
 @dataclass(frozen=True)
@@ -162,20 +166,12 @@ class Predictions:
         Raises ModelRefused, with a sentence that says which check failed, and RequestError for a
         value that its column does not allow.
         """
-        features = _features(get_task(task), values)
+        features = features_of(get_task(task), values)
         model = self.load(task)
-        data, module = model.plan.data, build(model.plan.spec, model.parameters).double().eval()
-        curve = model.reports.fit()
-
-        def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            return _probabilities(module, encode(data, rows, model.statistics))
-
-        def risks(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            scores = shares(rows)[:, -1]
-            return scores if curve is None else curve.apply(scores)
-
-        found = shares(features)[0]
-        risk = float(risks(features)[0])
+        data, curve = model.plan.data, model.reports.fit()
+        scorer = Scorer(model.plan, model.parameters, model.statistics, curve)
+        found = scorer.shares(features)[0]
+        risk = float(scorer.risks(features)[0])
         told = found.tolist() if curve is None else [1 - risk, risk]
         known = model.check
         return Prediction(
@@ -183,19 +179,34 @@ class Predictions:
             score=float(found[-1]),
             interval=None if curve is None else curve.interval(float(found[-1])),
             calibration=curve,
-            explanation=explain(data, model.statistics, risks, features),
+            explanation=explain(data, model.statistics, scorer.risks, features),
             statistics=model.statistics,
+            statistics_sha256=model.statistics_sha256,
             model_sha256=known.model_sha256,
             version=known.version,
             checked_at=known.checked_at,
             block=known.block,
             contract=known.contract,
+            training=known.training,
+            round=known.round,
         )
 
     def load(self, task: str) -> CheckedModel:
         """The model in use with all that it needs, compared with the chain. Raises ModelRefused."""
         with self._database.transaction() as session:
             return self._compared(session, _get_training(session, task), _check_in_use)
+
+    def load_before(self, task: str, training: str, before: str) -> CheckedModel:
+        """The last model of the training `before`, once the chain says that it was in use right
+        before that of `training`. Raises ModelRefused.
+        """
+        with self._database.transaction() as session:
+            row = session.get(TrainingRow, before)
+            if row is None or row.task != task:
+                raise ModelRefused("The database no longer holds the training of that model.")
+            if row.simulation is not None:
+                raise ModelRefused("That model was attacked on purpose: it is for teaching.")
+            return self._compared(session, row, _check_used_before(training))
 
     def load_training(self, training: str) -> CheckedModel:
         """The last model of a finished training, also of one that was attacked on purpose.
@@ -283,6 +294,21 @@ def _check_in_use(ledger: LedgerReader, row: TrainingRow, record: TrainingRecord
         )
 
 
+def _check_used_before(training: str) -> CheckRecord:
+    """Of a model: it was in use right before that of `training`, the last time that one came."""
+
+    def check(ledger: LedgerReader, row: TrainingRow, record: TrainingRecord) -> None:
+        if ledger.promotions is None:
+            return
+        history = ledger.promotions.history(row.task)
+        places = [at for at, one in enumerate(history) if one.training.hex() == training]
+        found = history[places[-1] - 1] if places and places[-1] else None
+        if found is None or (found.training.hex(), found.model) != (row.id, record.model):
+            raise ModelRefused("The chain names another model that was in use before, or none.")
+
+    return check
+
+
 def _checked(session: Session, row: TrainingRow, found: _OnChain) -> CheckedModel:
     record = found.record
     if record.statistics is None:
@@ -308,7 +334,7 @@ def _checked(session: Session, row: TrainingRow, found: _OnChain) -> CheckedMode
         raise ModelRefused("The chain does not say that the model's training finished.")
     last = record.next_round - 1
     version = version_name(_number(session, row), row.id, last)
-    check = Check(record.model.hex(), version, now(), found.block, found.contract)
+    check = Check(record.model.hex(), version, now(), found.block, found.contract, row.id, last)
     training = bytes.fromhex(row.id)
     reports = read_reports(session, plan, training, last, found.chain_id, found.contract)
     return CheckedModel(plan, statistics, record.statistics.hex(), parameters, check, reports)
@@ -342,41 +368,3 @@ def _stored(session: Session, what: str, digest: bytes) -> bytes:
             f"the chain names {digest.hex()[:SHORT]}…."
         )
     return row.body
-
-
-def _features(task: Task, values: Values) -> NDArray[np.float64]:
-    """The values as a row, (1, columns). Raises RequestError."""
-    names = [column.name for column in task.columns]
-    if unknown := sorted(set(values) - set(names)):
-        raise RequestError(f"Expected values of {', '.join(names)}; got {', '.join(unknown)}.")
-    row = [_value(column, values.get(column.name)) for column in task.columns]
-    if all(math.isnan(value) for value in row):
-        raise RequestError("Enter at least one value: nothing is known of this patient.")
-    return np.array([row], dtype=np.float64)
-
-
-def _value(column: Column, value: float | None) -> float:
-    if value is None:
-        return math.nan
-    if column.kind == "number":
-        if not column.low <= value <= column.high:
-            unit = f" {column.unit}" if column.unit else ""
-            raise RequestError(
-                f"{column.label}: expected {column.low:g} to {column.high:g}{unit}, got {value:g}."
-            )
-    elif value not in range(len(column.categories)):
-        allowed = ", ".join(category.label for category in column.categories)
-        raise RequestError(f"{column.label}: expected one of {allowed}, got {value:g}.")
-    return float(value)
-
-
-def _probabilities(module: torch.nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The probability of each class, (rows, classes), by a module of float64.
-
-    In float64 the order of sums, another on each processor, counts for nothing: a doctor's own
-    device finds the same (`app/services/device_model.py`).
-    """
-    with torch.inference_mode():
-        logits = module(torch.from_numpy(inputs).double())
-        shares: NDArray[np.float64] = torch.softmax(logits, dim=1).numpy()
-    return shares

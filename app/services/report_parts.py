@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,6 +16,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
+    CondPageBreak,
     Image,
     KeepTogether,
     LongTable,
@@ -41,6 +42,16 @@ WIDTH = A4[0] - 2 * MARGIN
 FIGURE = (WIDTH, WIDTH * 4.2 / 7.2)
 _LINE, _HEAD = colors.HexColor("#dfe3e7"), colors.HexColor("#f2f4f6")
 
+_LINES: tuple[Any, ...] = (
+    ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
+    ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LEFTPADDING", (0, 0), (-1, -1), 3),
+    ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+    ("TOPPADDING", (0, 0), (-1, -1), 2),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+)
+
 TEXT = ParagraphStyle("text", fontName=FONT, fontSize=9, leading=13, spaceAfter=4)
 _CELL = ParagraphStyle("cell", parent=TEXT, fontSize=7, leading=9, spaceAfter=0)
 _NUMBER = ParagraphStyle("number", parent=_CELL, alignment=2)
@@ -51,6 +62,7 @@ SECTION = ParagraphStyle(
 BULLET = ParagraphStyle("bullet", parent=TEXT, leftIndent=10, bulletIndent=0, spaceAfter=2)
 CODE = ParagraphStyle("code", parent=TEXT, fontName=MONO, fontSize=7.5, leading=11)
 
+ROOM = 30 * mm  # that a section begins with, or a new page
 _PADDING = 8  # of a cell, left and right together, with some room
 _DIGITS = 10  # of a hash in a table; the whole of it stands in the files
 
@@ -90,6 +102,25 @@ def figure_part(chart: Chart, source: str, scale: float = 1.0) -> Any:
     return KeepTogether([Spacer(0, 4 * mm), Image(io.BytesIO(drawn), width, height)])
 
 
+def list_part(title: str, sentences: Sequence[str]) -> Iterator[Any]:
+    """Sentences as a list under their title; nothing where there are none."""
+    if not sentences:
+        return
+    yield CondPageBreak(ROOM)
+    yield Paragraph(escape(title), SECTION)
+    for one in sentences:
+        yield Paragraph(escape(one), BULLET, bulletText="•")
+
+
+def grid_part(rows: Sequence[Sequence[Any]], shares: Sequence[float]) -> Any:
+    """Rows of paragraphs, the first of which is repeated on every page; `shares` of the width."""
+    made = LongTable(
+        list(rows), colWidths=[WIDTH * share for share in shares], repeatRows=1, hAlign="LEFT"
+    )
+    made.setStyle(TableStyle(_LINES))
+    return made
+
+
 def table_part(table: Table) -> Iterator[Any]:
     """A table with its title and what it shows; nothing where it has no rows."""
     if not table.rows:
@@ -112,15 +143,7 @@ def table_part(table: Table) -> Iterator[Any]:
 
 
 def _style(table: Table) -> TableStyle:
-    commands: list[Any] = [
-        ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
-    ]
+    commands: list[Any] = list(_LINES)
     if table.totals:
         commands.append(("LINEABOVE", (0, -table.totals), (-1, -table.totals), 1, colors.black))
     return TableStyle(commands)

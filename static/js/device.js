@@ -3,37 +3,18 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
-  const { open, parse, Refused } = window.DeviceModel;
+  const { parse, Refused } = window.DeviceModel;
+  const { percent, range, valueWords, warnings } = window.DeviceWords;
   const { explain, rows } = window.DeviceReasons;
   const device = document.getElementById("device");
   const part = (name) => device.querySelector(`[data-part="${name}"]`);
   const form = device.querySelector("form");
   const undecided = Number(device.dataset.undecided);
 
-  const ENDED = "Your session ended. Open this page again and sign in.";
-  const NO_ANSWER = "The server does not answer. Check that it runs, and reload this page.";
-  const NO_HASH =
-    "This browser computes no hashes here, so the model cannot be checked, and an unchecked one is not used. " +
-    "Open the page at http://127.0.0.1 or http://localhost, where browsers do, in a current browser.";
   const NOTHING = "Enter at least one value. Of nothing, the model can only tell its average.";
   const WRONG = "Some values cannot be right. They are marked below; the others are kept.";
 
   let model = null;
-
-  async function get() {
-    if (!window.isSecureContext || !window.crypto || !window.crypto.subtle) throw new Refused(NO_HASH);
-    let answer;
-    try {
-      answer = await fetch(device.dataset.model, { redirect: "manual", cache: "no-store" });
-    } catch {
-      throw new Refused(NO_ANSWER);
-    }
-    if (answer.type === "opaqueredirect" || answer.status === 403) throw new Refused(ENDED);
-    if (answer.status === 409) throw new Refused(await answer.text());
-    if (!answer.ok) throw new Refused(NO_ANSWER);
-    const { modelSha256, statisticsSha256 } = device.dataset;
-    return open(await answer.text(), { model: modelSha256, statistics: statisticsSha256 });
-  }
 
   function refuse(sentence) {
     part("waiting").hidden = true;
@@ -43,9 +24,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   async function start() {
     try {
-      model = await get();
+      model = await window.DeviceLoad.get(device.dataset);
     } catch (error) {
-      refuse(error instanceof Refused ? error.message : NO_ANSWER);
+      refuse(window.DeviceLoad.sentence(error));
       return;
     }
     const found = part("model-found");
@@ -116,39 +97,9 @@ document.addEventListener("DOMContentLoaded", () => {
     return null;
   }
 
-  /* Never 0 or 100: no model knows that. */
-  function percent(risk) {
-    if (risk < 0.01) return "under 1 %";
-    return risk > 0.99 ? "over 99 %" : `${(100 * risk).toFixed(0)} %`;
-  }
-
   function level(risk) {
     if (Math.abs(risk - 0.5) < undecided) return "warn";
     return risk > 0.5 ? "bad" : "good";
-  }
-
-  const plain = (number, unit) => `${Number(number.toPrecision(6))} ${unit}`.trim().replace("-", "\u2212");
-
-  function valueWords(column, value) {
-    return column.kind === "number" ? plain(value, column.unit) : column.categories[value][1];
-  }
-
-  function warning({ column, value, deviations, mean, share }) {
-    if (deviations !== undefined) {
-      const side = deviations > 0 ? "above" : "below";
-      const usual = plain(Number(mean.toFixed(1)), column.unit);
-      return `${column.label}, ${valueWords(column, value)}: ${Math.abs(deviations).toFixed(1)} standard deviations ${side} the federation’s mean of ${usual}.`;
-    }
-    const told = share < 0.0005 ? "none" : `${(100 * share).toFixed(1)} %`;
-    return `${column.label}, ${valueWords(column, value)}: ${told} of the federation’s patients.`;
-  }
-
-  function warnings({ unusual, distance, limit }) {
-    if (unusual.length || distance === null || distance <= limit) return unusual.map(warning);
-    return [
-      `No single value is far off, but together they are: on average ${distance.toFixed(1)} standard deviations from the ` +
-      `federation’s patients, where 99 of 100 stay below ${limit.toFixed(1)}.`,
-    ];
   }
 
   function showWarnings(sentences) {
@@ -176,8 +127,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const badge of device.querySelectorAll("[data-level]")) badge.hidden = badge.dataset.level !== level(risk);
     part("interval").hidden = part("hundred").hidden = interval === null;
     if (interval === null) return;
-    const [low, high] = interval.map(percent);
-    part("interval").textContent = `95 % interval: ${low === high ? low : `${low} to ${high}`}`;
+    part("interval").textContent = range(interval);
     const many = Math.round(100 * risk);
     part("hundred").textContent = `Of 100 patients of the federation’s hospitals for whom the model gives this answer, about ${many} have ${disease}.`;
   }

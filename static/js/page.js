@@ -64,7 +64,24 @@
     else if (button.matches("[data-print]")) window.print();
   }
 
+  /* On paper nothing can be unfolded: what is marked for it is printed open, and folded again. */
+  function unfold() {
+    for (const one of document.querySelectorAll("details[data-prints]:not([open])")) {
+      one.open = true;
+      one.dataset.folds = "";
+    }
+  }
+
+  function fold() {
+    for (const one of document.querySelectorAll("details[data-folds]")) {
+      one.open = false;
+      delete one.dataset.folds;
+    }
+  }
+
   root.classList.add("js");
+  window.addEventListener("beforeprint", unfold);
+  window.addEventListener("afterprint", fold);
   systemDark.addEventListener("change", noteTheme);
   document.addEventListener("click", onClick);
   document.addEventListener("htmx:afterSwap", (event) => localTimes(event.detail.target));

@@ -89,6 +89,8 @@ NO_PAGES = {
     "home.audit_file",
     "operator.submissions",
     "doctor.device.model",
+    # In `test_answer`, from a result's passport.
+    "doctor.passports.check",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",
