@@ -16,7 +16,7 @@ from app.doctor.words import typical_words
 from app.errors import ModelRefused, RequestError
 from app.services.patients import Patient
 from app.services.predictions import Prediction
-from app.services.record_sealing import Answer
+from app.services.record_entries import Answer
 from app.services.roles import DOCTOR
 from app.web import doctor_key, header, login
 from app.web.roles import requires
@@ -108,10 +108,12 @@ def _answer(task: Task, form: ValuesForm, prediction: Prediction) -> Answer:
         task=task.name,
         title=task.title,
         result=f"{reading.percent} risk of {reading.disease}",
-        values=tuple((one.column.label, one.typed) for one in form.measures()),
+        values=form.words(),
         version=prediction.version,
         model_sha256=prediction.model_sha256,
         at=prediction.checked_at.isoformat(timespec="seconds"),
+        figures=form.figures(),
+        risk=reading.risk,
     )
 
 

@@ -28,6 +28,9 @@ _CHANGES: Final = {
     "record.resealed": "Sealed the record anew, for another care group",
     "record.exported": "Exported the record",
     "record.answer_kept": "Kept an answer of a model",
+    "record.vitals_kept": "Recorded vitals",
+    "record.outcome_noted": "Recorded a diagnosis",
+    "record.prolonged": "Prolonged how long the record is kept",
 }
 
 

@@ -37,7 +37,16 @@ _STATES: Final = {
     "record.opening_withdrawn": "withdrawn",
 }
 _ANSWERS: Final = {"record.opening_approved": "approved", "record.opening_declined": "declined"}
-_SEALED: Final = ("record.sealed", "record.revised", "record.resealed", "record.answer_kept")
+_PROLONGED: Final = "record.prolonged"
+_SEALED: Final = (
+    "record.sealed",
+    "record.revised",
+    "record.resealed",
+    "record.answer_kept",
+    "record.vitals_kept",
+    "record.outcome_noted",
+    _PROLONGED,
+)
 
 
 def record_digest(session: Session, patient: str) -> str:
@@ -114,6 +123,13 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
     rows = {row.id: row for row in session.scalars(select(PatientRow))}
     found = {one: _found(session, rows.get(one), one) for one in identifiers}
     _both(report, "sealed record", expected, found)
+    longer = {
+        entry.subject: details["until"] for entry, details in log if entry.action == _PROLONGED
+    }
+    for erased in _erased(log):
+        longer.pop(erased, None)
+    kept = {one: f"{row.keep_until}" for one, row in rows.items() if row.keep_until is not None}
+    _both(report, "prolonged record", longer, kept)
 
 
 def _erased(log: list[tuple[AuditRow, dict[str, Any]]]) -> set[str]:

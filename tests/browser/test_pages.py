@@ -108,6 +108,8 @@ NO_PAGES = {
     "patients.record.page",
     "patients.record.edit",
     "patients.record.group",
+    "patients.consent.page",
+    "patients.adding.vitals",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",

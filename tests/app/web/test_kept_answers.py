@@ -70,7 +70,8 @@ def patient(ward: dict[str, Browser]) -> str:
     offered = dict(re.findall(r'name="carers" value="(\d+)"[^>]*>\s*(\w+)', page))
     values = {"family_name": "Lind", "given_name": "Greta", "born": "1951-03-08", "quorum": "2"}
     carers = [one for one, name in offered.items() if name in ("carl", "dora")]
-    sent = {**values, "sex": "female", "carers": carers}
+    agreed = {"recording": "agreed", "training": "agreed", "asked_on": "2020-01-02"}
+    sent = {**values, **agreed, "sex": "female", "carers": carers}
     return str(ward["bea"].send("/patients/new", sent).location)
 
 
