@@ -90,7 +90,7 @@ def patient_page(
         about=about,
         viewer=doctor.id,
         tasks=[get_task(name) for name in task_names()],
-        due=retention.days(doctor)[patient.id],
+        due=retention.day(patient.id),
         today=retention.today,
         years=retention.years,
         longer=others.get("longer") or LongerForm(formdata=None),

@@ -60,6 +60,11 @@ class Retention:
         with self._database.transaction() as session:
             return self._days(session, PatientRow.id.in_(mine))
 
+    def day(self, patient: str) -> date:
+        """The day from which one record, which is there, is due for deletion."""
+        with self._database.transaction() as session:
+            return self._days(session, PatientRow.id == patient)[patient]
+
     def prolong(
         self, doctor: UserRow, key: OpenKey, patient: str, until: date, reason: str
     ) -> None:
