@@ -83,7 +83,7 @@ def _risks(record: Record) -> Iterator[Course]:
             Point(
                 _moment(one.answer.at),
                 round(_PERCENT * (one.answer.risk or 0.0), 1),
-                one.answer.version,
+                one.answer.version.split(" (")[0],
                 one.by,
             )
             for one in own

@@ -18,8 +18,6 @@ def upgrade() -> None:
     with op.batch_alter_table("patient_entries", schema=None) as batch_op:
         prolongs = sa.Column("prolongs", sa.Boolean(), nullable=False, server_default=sa.false())
         batch_op.add_column(prolongs)
-    with op.batch_alter_table("patient_entries", schema=None) as batch_op:
-        batch_op.alter_column("prolongs", existing_type=sa.Boolean(), server_default=None)
 
 
 def downgrade() -> None:

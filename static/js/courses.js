@@ -28,19 +28,20 @@
     if (chart.typical === null) return [];
     const edge = (value, fill) => ({
       ...window.Charts.line("Typical", "--chart-band", [], "rect"),
-      data: [{ x: from, y: value }, { x: to, y: value }], fill, order: 2, borderWidth: 1, pointRadius: 0, pointHitRadius: 0,
+      later: [{ x: from, y: value }, { x: to, y: value }], fill, order: 2, borderWidth: 1, pointRadius: 0, pointHitRadius: 0,
     });
     return [edge(chart.typical[0], false), edge(chart.typical[1], "-1")];
   }
 
+  /* Axes alone; the figures wait as `later` until the colours are known: Chart.js keeps those of its first points. */
   function draw(canvas) {
     const chart = JSON.parse(canvas.dataset.chart);
     const moments = chart.labels.map((at) => Date.parse(`${at}Z`));
     const [from, to] = span(moments);
     const { axis, line, make } = window.Charts;
     const values = chart.series[0].values.map((value, at) => ({ x: moments[at], y: value }));
-    const own = { ...line(chart.series[0].name, "--chart-1", [], "circle"), data: values, order: 1 };
-    make(canvas, "line", [...band(chart, from, to), own], {
+    const own = { ...line(chart.series[0].name, "--chart-1", [], "circle"), later: values, order: 1 };
+    return make(canvas, "line", [...band(chart, from, to), own], {
       plugins: {
         legend: { display: false },
         tooltip: {
@@ -71,7 +72,11 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!window.Chart) return;
-    document.querySelectorAll("canvas[data-chart]").forEach(draw);
+    const drawn = [...document.querySelectorAll("canvas[data-chart]")].map(draw);
     window.Charts.paintAll();
+    for (const chart of drawn) {
+      for (const dataset of chart.data.datasets) dataset.data = dataset.later;
+      chart.update("none");
+    }
   });
 })();
