@@ -76,7 +76,7 @@
     window.Charts.paintAll();
     for (const chart of drawn) {
       for (const dataset of chart.data.datasets) dataset.data = dataset.later;
-      chart.update("none");
+      chart.update();
     }
   });
 })();
