@@ -78,5 +78,7 @@
       for (const dataset of chart.data.datasets) dataset.data = dataset.later;
       chart.update();
     }
+    // After the repainting of charts.js, which leaves points as they are.
+    document.addEventListener("themechange", () => drawn.forEach((chart) => chart.update()));
   });
 })();
