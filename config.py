@@ -86,6 +86,14 @@ class Settings(BaseSettings):
         description="Port of the pages on 127.0.0.1; when it is taken, the next free one; 0: any.",
     )
 
+    retention_years: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        validation_alias="CONSILIUM_RETENTION_YEARS",
+        description="How long after the last entry a patient's record is kept.",
+    )
+
     keystore_passphrase: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=_KEYSTORE,

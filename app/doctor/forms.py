@@ -14,6 +14,7 @@ from wtforms.validators import ValidationError
 from app.doctor.measures import MOST_DIGITS, Measure, read_measured
 from app.doctor.words import bounds
 from app.services.numbers import read_number
+from app.services.record_entries import Figure
 from app.web.number_field import about_comma
 from fl.datasets import Task
 from fl.datasets.asking import grouped, plausible_of
@@ -85,6 +86,19 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     def values(self) -> dict[str, float | None]:
         """The stored value of each column, None where it is not known. Only of a valid form."""
         return {one.column.name: one.read() for one in self.measures()}
+
+    def words(self) -> tuple[tuple[str, str], ...]:
+        """Each column's label and what was entered, as a person reads it. Only of a valid form."""
+        return tuple((one.column.label, one.typed) for one in self.measures())
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The numbers that were entered, in their columns' own units. Only of a valid form."""
+        numbers = [(one.column, one.read()) for one in self.measures()]
+        return tuple(
+            Figure(column.name, column.label, value, column.unit)
+            for column, value in numbers
+            if column.kind == "number" and value is not None
+        )
 
     def units(self) -> dict[str, str]:
         """The unit that was chosen, by what is measured (`fl.datasets.units.quantity_of`)."""

@@ -12,7 +12,7 @@ from app.doctor.asking import Asked, Page, ask, find_task, form_page, posted, ta
 from app.doctor.forms import preferred, values_form
 from app.doctor.result import ask_again, result_page
 from app.errors import RequestError
-from app.services.record_sealing import Answer
+from app.services.record_entries import Answer
 from app.services.roles import DOCTOR
 from app.web import doctor_key, login
 from app.web.roles import requires
@@ -93,8 +93,10 @@ def _answer(asked: Asked) -> Answer:
         task=asked.task.name,
         title=asked.task.title,
         result=f"{reading.percent} risk of {reading.disease}",
-        values=tuple((one.column.label, one.typed) for one in asked.form.measures()),
+        values=asked.form.words(),
         version=prediction.version,
         model_sha256=prediction.model_sha256,
         at=prediction.checked_at.isoformat(timespec="seconds"),
+        figures=asked.form.figures(),
+        risk=reading.risk,
     )

@@ -6,9 +6,9 @@ are sealed. What shows is how many patients there are, who cares for them and wh
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String
+from sqlalchemy import Boolean, Date, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import HASH, Base, Bytes, Moment, now
@@ -37,7 +37,8 @@ class PatientRow(Base):
     `commitments` are those of Feldman's scheme as a CBOR array of points: as many as doctors are
     needed. The first is the record's own public key. `escrow` is the administration's share, at
     the point after the last doctor's (see `app.services.escrow`). `sharing` counts how often shares
-    were dealt, from 1 on. Of an erased record only the row is left.
+    were dealt, from 1 on. `keep_until` is the day until which it was prolonged (see
+    `app.services.retention`). Of an erased record only the row is left.
     """
 
     __tablename__ = "patients"
@@ -49,6 +50,7 @@ class PatientRow(Base):
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
+    keep_until: Mapped[date | None] = mapped_column(Date)
 
     versions: Mapped[list[PatientVersionRow]] = relationship(
         order_by="PatientVersionRow.version", viewonly=True
@@ -72,7 +74,10 @@ class PatientVersionRow(Base):
 
 
 class PatientEntryRow(Base):
-    """Something that was added to a record unopened: sealed to the record's own public key."""
+    """Something that was added to a record unopened: sealed to the record's own public key.
+
+    What `prolongs` the keeping of a record does not count as its last entry.
+    """
 
     __tablename__ = "patient_entries"
 
@@ -81,6 +86,7 @@ class PatientEntryRow(Base):
     sealed: Mapped[bytes] = mapped_column(Bytes)
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    prolongs: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class CarerRow(Base):

@@ -8,16 +8,18 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from flask import abort, render_template, request, url_for
+from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
 from app.errors import RequestError, SignInRefused
-from app.patients.forms import PasswordForm
+from app.patients.forms import AskForm, EraseForm, LongerForm, PasswordForm
 from app.services.open_keys import OpenKey
 from app.services.opening_view import Opening
 from app.services.openings import ASKED, OPEN
 from app.services.patients import Patient
 from app.web import doctor_key, login
 from app.web.services import services
+from fl.datasets import get_task, task_names
 
 Answer = Response | str | tuple[str, HTTPStatus]
 SEE_OTHER: Final = HTTPStatus.SEE_OTHER
@@ -64,6 +66,44 @@ def confirm(form: PasswordForm) -> bool:
         form.password.errors = [str(refused)]
         return False
     return True
+
+
+def patient_page(
+    patient: Patient,
+    key: OpenKey,
+    form: AskForm | None = None,
+    password: PasswordForm | None = None,
+    about: str = "",
+    **others: FlaskForm,
+) -> str:
+    """The patient's page, unopened; `about` is what the password form that was wrong is for.
+
+    `form` is the request to open it; `others` are `longer` and `sure`, where they were sent.
+    """
+    doctor = login.person()
+    retention = services().retention
+    return render_template(
+        "patients/one.html",
+        patient=patient,
+        openings=services().opening_views.of_patient(doctor, key, patient.id),
+        own=own_of(patient, key),
+        changes=services().opening_views.changes(patient.id),
+        form=form or AskForm(formdata=None),
+        password=password or password_form(),
+        about=about,
+        viewer=doctor.id,
+        tasks=[get_task(name) for name in task_names()],
+        due=retention.day(patient.id),
+        today=retention.today,
+        years=retention.years,
+        longer=others.get("longer") or LongerForm(formdata=None),
+        sure=others.get("sure") or EraseForm(formdata=None),
+    )
+
+
+def password_form() -> PasswordForm | None:
+    """The form in which the password goes with what needs it; None once it was confirmed."""
+    return None if doctor_key.is_confirmed() else PasswordForm(formdata=None)
 
 
 def unlock_page(form: PasswordForm) -> tuple[str, HTTPStatus]:

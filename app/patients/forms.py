@@ -13,6 +13,7 @@ from wtforms import (
     DateField,
     IntegerField,
     PasswordField,
+    RadioField,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -22,14 +23,30 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app.models import UserRow
+from app.models.base import now
 from app.services import passwords
 from app.services.openings import MOST_REASON
+from app.services.patient_consent import (
+    BASIS,
+    LONGEST_BASIS,
+    RECORDING,
+    TRAINING,
+    UNKNOWN,
+    Consent,
+)
 from app.services.patients import LONGEST, LONGEST_NOTES, SEXES
+from app.services.record_entries import CAME_TRUE, NOT_KNOWN, NOT_TRUE, TRUE, Came, Outcome
 from app.services.record_sealing import Attributes
 from app.services.resharing_view import Leaver
+from app.services.retention import MOST_REASON as MOST_LONGER
 
 _QUORUM: Final = 2
 _PLACE: Final = "place_"
+
+
+def today() -> date:
+    """Today in UTC, as dates of a record are checked."""
+    return now().date()
 
 
 def _text(label: str, missing: str = "", description: str = "") -> StringField:
@@ -74,6 +91,41 @@ class AttributesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         )
 
 
+class ConsentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What a patient agreed to."""
+
+    recording = RadioField(
+        "May the patient be recorded?",
+        [InputRequired("Say whether the patient agreed to be recorded.")],
+        choices=[SelectChoice(*one) for one in RECORDING.items()],
+    )
+    basis = StringField(
+        "The other legal basis",
+        [Optional(), Length(max=LONGEST_BASIS, message=f"At most {LONGEST_BASIS} characters.")],
+        description="Only if the patient did not agree: why the law allows the record.",
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_BASIS},
+    )
+    training = RadioField(
+        "May the patient’s data train models?",
+        [InputRequired("Say whether the patient agreed to training.")],
+        choices=[SelectChoice(*one) for one in TRAINING.items()],
+        default=UNKNOWN,
+    )
+    asked_on = DateField(
+        "Asked on", [InputRequired("Enter the day on which the patient was asked.")], default=today
+    )
+
+    def consent(self, noted_by: str) -> Consent:
+        """What was entered, and by whom. Only of a valid form."""
+        return Consent(
+            recording=self.recording.data,
+            training=self.training.data,
+            on=self.asked_on.data.isoformat(),
+            basis=(self.basis.data or "").strip() if self.recording.data == BASIS else "",
+            noted_by=noted_by,
+        )
+
+
 class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Who cares for a patient, and how many of them open the record."""
 
@@ -97,8 +149,8 @@ class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             self.carers.data = list(ticked)
 
 
-class PatientForm(AttributesForm, GroupForm):
-    """A new patient and who cares for it."""
+class PatientForm(AttributesForm, ConsentForm, GroupForm):
+    """A new patient, what it agreed to, and who cares for it."""
 
 
 class SuccessorsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -139,6 +191,47 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         ],
         description="Sealed: only the doctors of the care group read it.",
         render_kw={"autocomplete": "off", "maxlength": MOST_REASON},
+    )
+
+
+class OutcomeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """The diagnosis that was confirmed for an answer."""
+
+    came = RadioField(
+        "Was it confirmed?",
+        [InputRequired("Choose whether the diagnosis was confirmed.")],
+        choices=[
+            SelectChoice(str(came), CAME_TRUE[came].capitalize())
+            for came in (TRUE, NOT_TRUE, NOT_KNOWN)
+        ],
+    )
+    at = DateField("Day of the diagnosis", [InputRequired("Enter the day.")], default=today)
+    basis = StringField(
+        "On what it rests",
+        [Optional(), Length(max=LONGEST_BASIS, message=f"At most {LONGEST_BASIS} characters.")],
+        description="Such as the finding or the letter.",
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_BASIS},
+    )
+
+    def outcome(self, answer: str) -> Outcome:
+        """What was entered of this answer. Only of a valid form."""
+        came: Came = {"0": NOT_TRUE, "1": TRUE}.get(self.came.data, NOT_KNOWN)
+        basis = " ".join((self.basis.data or "").split())
+        return Outcome(answer, came, self.at.data.isoformat(), basis)
+
+
+class LongerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Until when a record is kept, and why."""
+
+    until = DateField("Keep it until", [InputRequired("Enter a day.")])
+    why = StringField(
+        "Why",
+        [
+            DataRequired("Give the reason: it is kept in the record."),
+            Length(max=MOST_LONGER, message=f"At most {MOST_LONGER} characters."),
+        ],
+        description="Sealed to the record: who opens it reads it.",
+        render_kw={"autocomplete": "off", "maxlength": MOST_LONGER},
     )
 
 

@@ -1,16 +1,17 @@
-"""The pages of an open record: the record, a change, another care group, export, erasure.
+"""The pages of an open record: the record, a change, a diagnosis, another care group, export.
 
-patients/record.html gets `patient`, `record`, `opening`, and `form`, the tick before it is erased.
+patients/record.html gets `patient`, `record`, `opening`, `courses` (charts), `asked` (the form for
+each answer's diagnosis, by reference), the words of consent, and `form`, the tick before erasure.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from http import HTTPStatus
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from app.errors import RequestError
 from app.patients.access import (
@@ -21,10 +22,13 @@ from app.patients.access import (
     patient_of,
     with_key,
 )
-from app.patients.forms import AttributesForm, EraseForm, GroupForm, filled
+from app.patients.forms import AttributesForm, EraseForm, GroupForm, OutcomeForm, filled
 from app.services.open_keys import OpenKey
+from app.services.open_records import Record
 from app.services.openings import OPEN
+from app.services.patient_consent import RECORDING, TRAINING
 from app.services.roles import DOCTOR
+from app.services.vitals import courses
 from app.web import login
 from app.web.downloads import file_answer
 from app.web.roles import requires
@@ -51,10 +55,11 @@ def edit(key: OpenKey, patient_id: str) -> Answer:
         newest = services().open_records.read(doctor, key, patient_id).versions[0]
         form = AttributesForm(data=filled(newest.attributes))
         if form.validate_on_submit():
-            if form.attributes() == newest.attributes:
+            changed = replace(form.attributes(), consent=newest.attributes.consent)
+            if changed == newest.attributes:
                 flash("Nothing was changed.")
             else:
-                services().open_records.revise(doctor, key, patient_id, form.attributes())
+                services().open_records.revise(doctor, key, patient_id, changed)
                 flash("The record is changed. What it held before is kept.", "success")
             return redirect(url_for("patients.record.page", patient_id=patient_id), SEE_OTHER)
     except RequestError as error:
@@ -89,6 +94,24 @@ def group(key: OpenKey, patient_id: str) -> Answer:
             return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
     shown = render_template("patients/group.html", patient=patient, form=form)
     return shown, UNPROCESSABLE if form.is_submitted() else HTTPStatus.OK
+
+
+@blueprint.post("/outcomes")
+@requires(DOCTOR)
+@with_key
+def outcome(key: OpenKey, patient_id: str) -> Answer:
+    """The diagnosis that was confirmed for one of the answers."""
+    patient, reference = patient_of(key, patient_id), request.form.get("answer", "")
+    form = OutcomeForm(prefix=_prefix(reference))
+    if not form.validate_on_submit():
+        return _record_page(key, patient_id, EraseForm(formdata=None), form)
+    try:
+        services().outcomes.note(login.person(), key, patient.id, form.outcome(reference))
+    except RequestError as error:
+        flash(str(error), "danger")
+    else:
+        flash("The diagnosis is sealed to the record.", "success")
+    return redirect(url_for("patients.record.page", patient_id=patient_id), SEE_OTHER)
 
 
 @blueprint.post("/export")
@@ -131,18 +154,42 @@ def erase(key: OpenKey, patient_id: str) -> Answer:
     return redirect(url_for("patients.listed"), SEE_OTHER)
 
 
-def _record_page(key: OpenKey, patient_id: str, form: EraseForm) -> Answer:
+def _record_page(
+    key: OpenKey, patient_id: str, form: EraseForm, sent: OutcomeForm | None = None
+) -> Answer:
+    """The record; `sent` is a diagnosis that was wrong."""
     patient = patient_of(key, patient_id)
     try:
         found = services().open_records.read(login.person(), key, patient_id)
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
-    opening = own_of(patient, key)
     shown = render_template(
-        "patients/record.html", patient=patient, record=found, opening=opening, form=form
+        "patients/record.html",
+        patient=patient,
+        record=found,
+        opening=own_of(patient, key),
+        form=form,
+        courses=courses(found),
+        asked=_asked(found, sent),
+        recording=RECORDING,
+        training=TRAINING,
     )
-    return shown, UNPROCESSABLE if form.errors else HTTPStatus.OK
+    return shown, UNPROCESSABLE if form.errors or (sent and sent.errors) else HTTPStatus.OK
+
+
+def _asked(found: Record, sent: OutcomeForm | None) -> dict[str, OutcomeForm]:
+    """By its reference, the form for each answer's diagnosis."""
+    prefixes = {one.answer.reference: _prefix(one.answer.reference) for one in found.answers}
+    forms = {one: OutcomeForm(formdata=None, prefix=prefix) for one, prefix in prefixes.items()}
+    if sent is not None:
+        forms |= {one: sent for one in forms if sent.came.name.startswith(prefixes[one])}
+    return forms
+
+
+def _prefix(reference: str) -> str:
+    """What tells the fields of one answer from those of another."""
+    return f"o{reference[:12]}-"
 
 
 def _moment(value: object) -> str:

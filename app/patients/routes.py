@@ -9,20 +9,23 @@ confirmed it; `about` is the opening for which it was wrong).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from http import HTTPStatus
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 
 from app.errors import RequestError
 from app.models import UserRow
-from app.patients import record, resharing
+from app.patients import adding, consent, record, resharing
 from app.patients.access import (
     SEE_OTHER,
     UNPROCESSABLE,
     Answer,
     confirm,
-    own_of,
+    password_form,
     patient_of,
+    patient_page,
     unlock_page,
     wanted,
     with_key,
@@ -34,7 +37,7 @@ from app.patients.forms import (
 )
 from app.services.open_keys import OpenKey
 from app.services.patient_list import ORDERS, Search
-from app.services.patients import FEWEST_CARERS, Patient
+from app.services.patients import FEWEST_CARERS
 from app.services.roles import DOCTOR
 from app.web import doctor_key, login
 from app.web.roles import requires
@@ -43,6 +46,8 @@ from app.web.services import services
 blueprint = Blueprint("patients", __name__, url_prefix="/patients")
 blueprint.register_blueprint(record.blueprint)
 blueprint.register_blueprint(resharing.blueprint)
+blueprint.register_blueprint(consent.blueprint)
+blueprint.register_blueprint(adding.blueprint)
 
 
 @blueprint.get("/")
@@ -52,15 +57,17 @@ def listed(key: OpenKey) -> Answer:
     """The doctor's patients, as much of them as is seen unopened."""
     doctor = login.person()
     search, patients = Search.of(request.args), services().patients.mine(doctor, key)
+    due = _due(doctor)
     return render_template(
         "patients/list.html",
-        page=search.page_of(patients),
+        page=search.page_of([one for one in patients if one.id in due or not search.due]),
+        due={one.id: due[one.id] for one in patients if one.id in due},
         search=search,
         waiting=services().opening_views.waiting_for(doctor, key),
         own=services().opening_views.own(doctor, key),
         shares=services().resharing_views.told(doctor, key),
         names={one.id: one.minimum.initials for one in patients},
-        password=_password(),
+        password=password_form(),
         orders=ORDERS,
         viewer=doctor.id,
     )
@@ -85,8 +92,9 @@ def new() -> Answer:
     form.offer(colleagues)
     if form.validate_on_submit():
         try:
+            attributes = replace(form.attributes(), consent=form.consent(doctor.name))
             made = services().patients.create(
-                doctor, form.attributes(), form.carers.data, form.quorum.data
+                doctor, attributes, form.carers.data, form.quorum.data
             )
         except RequestError as error:
             form.form_errors.append(str(error))
@@ -107,7 +115,7 @@ def new() -> Answer:
 @with_key
 def one(key: OpenKey, patient_id: str) -> Answer:
     """What is seen of a patient unopened, and who opened the record when and why."""
-    return _page(patient_of(key, patient_id), key, AskForm(formdata=None))
+    return patient_page(patient_of(key, patient_id), key, AskForm(formdata=None))
 
 
 @blueprint.post("/<patient_id>/openings")
@@ -117,7 +125,7 @@ def ask(key: OpenKey, patient_id: str) -> Answer:
     """Ask the care group for an opening."""
     patient, form = patient_of(key, patient_id), AskForm()
     if not form.validate_on_submit():
-        return _page(patient, key, form), UNPROCESSABLE
+        return patient_page(patient, key, form), UNPROCESSABLE
     try:
         reason, emergency = form.reason.data, form.emergency.data
         services().openings.ask(login.person(), key, patient_id, reason, emergency)
@@ -143,7 +151,7 @@ def act(key: OpenKey, patient_id: str, opening_id: str) -> Answer:
     if action in _CONFIRMED and not doctor_key.is_confirmed():
         form = PasswordForm()
         if not form.validate_on_submit() or not confirm(form):
-            page = _page(patient, key, AskForm(formdata=None), form, opening_id)
+            page = patient_page(patient, key, AskForm(formdata=None), form, opening_id)
             return page, UNPROCESSABLE
         key = doctor_key.find() or key
     try:
@@ -175,6 +183,13 @@ def opening(patient_id: str, opening_id: str) -> Answer:
     return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
 
 
+def _due(doctor: UserRow) -> dict[str, date]:
+    """Since when records of the doctor's care groups are due for deletion; those that are."""
+    retention = services().retention
+    days = retention.days(doctor)
+    return {one: day for one, day in days.items() if day <= retention.today}
+
+
 def _carry_out(action: str, doctor: UserRow, key: OpenKey, opening: str) -> None:
     openings = services().openings
     if action == "approve":
@@ -185,28 +200,3 @@ def _carry_out(action: str, doctor: UserRow, key: OpenKey, opening: str) -> None
         openings.open(doctor, key, opening)
     else:
         openings.end(doctor, opening)
-
-
-def _page(
-    patient: Patient,
-    key: OpenKey,
-    form: AskForm,
-    password: PasswordForm | None = None,
-    about: str = "",
-) -> str:
-    """The patient's page; `about` is the opening whose password form was wrong."""
-    return render_template(
-        "patients/one.html",
-        patient=patient,
-        openings=services().opening_views.of_patient(login.person(), key, patient.id),
-        own=own_of(patient, key),
-        changes=services().opening_views.changes(patient.id),
-        form=form,
-        password=password or _password(),
-        about=about,
-        viewer=login.person().id,
-    )
-
-
-def _password() -> PasswordForm | None:
-    return None if doctor_key.is_confirmed() else PasswordForm(formdata=None)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.errors import RequestError
@@ -28,10 +30,11 @@ from app.services.audit import AuditLog
 from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.openings import Openings
+from app.services.patient_consent import REFUSED, require_recording
 from app.services.patients import check, choose_group, deal_to
 from app.services.record_check import record_digest
+from app.services.record_entries import Answer, Entry, Longer, Outcome, Vitals
 from app.services.record_sealing import (
-    Answer,
     Attributes,
     open_entry,
     open_minimum,
@@ -44,6 +47,8 @@ from app.services.record_shares import carer_of, group_of, names_of, put_togethe
 from app.services.resharing_deal import drop_resharings
 from crypto.errors import SealError
 from crypto.feldman import new_secret
+
+E = TypeVar("E", Vitals, Outcome, Longer)
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,23 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Noted(Generic[E]):
+    """Something else that somebody added to the record."""
+
+    entry: E
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Record:
-    """An open record: the attributes' versions and the answers kept, the newest first."""
+    """An open record: the attributes' versions and what was added, of each the newest first."""
 
     versions: list[Version]
     answers: list[Kept]
+    vitals: list[Noted[Vitals]] = field(default_factory=list)
+    outcomes: list[Noted[Outcome]] = field(default_factory=list)
+    longer: list[Noted[Longer]] = field(default_factory=list)
 
 
 class OpenRecords:
@@ -96,23 +113,21 @@ class OpenRecords:
             made_by = [one.made_by for one in found.versions]
             names = names_of(session, made_by + [one.made_by for one in found.entries])
             with _altered_is_told():
-                return Record(
-                    [
-                        Version(
-                            one.version, open_version(one, secret), names[one.made_by], one.made_at
-                        )
-                        for one in reversed(found.versions)
-                    ],
-                    [
-                        Kept(open_entry(one, secret), names[one.made_by], one.made_at)
-                        for one in reversed(found.entries)
-                    ],
-                )
+                versions = [
+                    Version(one.version, open_version(one, secret), names[one.made_by], one.made_at)
+                    for one in reversed(found.versions)
+                ]
+                added = [
+                    (open_entry(one, secret), names[one.made_by], one.made_at)
+                    for one in reversed(found.entries)
+                ]
+            return _record(versions, added)
 
     def revise(self, doctor: UserRow, key: OpenKey, patient: str, attributes: Attributes) -> None:
         """Seal other attributes as the next version; the ones before are kept.
 
-        Raises RequestError unless the doctor has the record open, and for what cannot be kept.
+        Raises RequestError unless the doctor has the record open, and for what cannot be kept: of a
+        patient who does not agree to be recorded, anything but that.
         """
         check(attributes)
         with self._database.transaction() as session:
@@ -120,9 +135,12 @@ class OpenRecords:
             secret = put_together(session, row, doctor, key)
             found = session.get_one(PatientRow, patient)
             version = len(found.versions) + 1
+            refused = attributes.consent.recording == REFUSED
+            if refused and open_version(found.versions[-1], secret).consent == attributes.consent:
+                require_recording(attributes.consent)
             session.add(seal_version(patient, version, secret, attributes, doctor.id))
             own = open_minimum(carer_of(session, patient, doctor, key), key)
-            minimum = replace(own, initials=attributes.initials)
+            minimum = replace(own, initials=attributes.initials, refused=refused)
             for carer, doctor_key in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
             session.flush()
@@ -153,8 +171,8 @@ class OpenRecords:
                     again = seal_version(patient, one.version, other, held, one.made_by)
                     one.sealed = again.sealed
                 for entry in found.entries:
-                    answer = open_entry(entry, secret)
-                    entry.sealed = seal_entry(patient, dealt.public, answer)
+                    again_sealed = seal_entry(patient, dealt.public, open_entry(entry, secret))
+                    entry.sealed = again_sealed
             session.execute(delete(CarerRow).filter_by(patient_id=patient))
             found.commitments, found.escrow = dealt.commitments, dealt.escrow
             found.sharing += 1
@@ -182,16 +200,36 @@ class OpenRecords:
             _require_agreed(row)
             put_together(session, row, doctor, key)
             self._openings.end_all(session, patient, doctor)
-            drop_resharings(session, patient)
-            asked = select(OpeningRow.id).filter_by(patient_id=patient)
-            answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
-            session.execute(answers.execution_options(synchronize_session=False))
-            for table in (OpeningRow, CarerRow, PatientVersionRow, PatientEntryRow):
-                session.execute(delete(table).filter_by(patient_id=patient))
-            found = session.get_one(PatientRow, patient)
-            found.commitments, found.escrow, found.erased_at = b"", b"", now()
-            session.flush()
+            destroy(session, patient)
             self._audit.add(doctor, "record.erased", patient, None, session)
+
+
+def destroy(session: Session, patient: str) -> None:
+    """Delete a record's shares and all that is sealed of it; openings have to be ended before."""
+    drop_resharings(session, patient)
+    asked = select(OpeningRow.id).filter_by(patient_id=patient)
+    answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
+    session.execute(answers.execution_options(synchronize_session=False))
+    for table in (OpeningRow, CarerRow, PatientVersionRow, PatientEntryRow):
+        session.execute(delete(table).filter_by(patient_id=patient))
+    found = session.get_one(PatientRow, patient)
+    found.commitments, found.escrow, found.keep_until = b"", b"", None
+    found.erased_at = now()
+    session.flush()
+
+
+def _record(versions: list[Version], added: Sequence[tuple[Entry, str, datetime]]) -> Record:
+    found = Record(versions, [])
+    for entry, by, at in added:
+        if isinstance(entry, Answer):
+            found.answers.append(Kept(entry, by, at))
+        elif isinstance(entry, Vitals):
+            found.vitals.append(Noted(entry, by, at))
+        elif isinstance(entry, Outcome):
+            found.outcomes.append(Noted(entry, by, at))
+        else:
+            found.longer.append(Noted(entry, by, at))
+    return found
 
 
 def _require_agreed(row: OpeningRow) -> None:

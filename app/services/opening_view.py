@@ -29,6 +29,9 @@ _CHANGES: Final = {
     "record.reshared": "Dealt new shares of the record’s key",
     "record.exported": "Exported the record",
     "record.answer_kept": "Kept an answer of a model",
+    "record.vitals_kept": "Recorded vitals",
+    "record.outcome_noted": "Recorded a diagnosis",
+    "record.prolonged": "Prolonged how long the record is kept",
 }
 
 

@@ -30,11 +30,12 @@ class PatientPage:
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: initials, or how the identifier begins."""
+    """What is looked for: initials, or how the identifier begins; `due` for deletion only."""
 
     text: str = ""
     order: str = "changed"
     page: int = 1
+    due: bool = False
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Search:
@@ -44,6 +45,7 @@ class Search:
             text=query.get("text", "").strip()[:40],
             order=order if order in ORDERS else "changed",
             page=int(page) if page.isdecimal() and 0 < int(page) < 10**6 else 1,
+            due=query.get("due") == "1",
         )
 
     def page_of(self, patients: Sequence[Patient]) -> PatientPage:
@@ -59,7 +61,8 @@ class Search:
     def at(self, page: int) -> dict[str, str]:
         """The address's query of another page of the same search."""
         there = replace(self, page=page)
-        return {"text": there.text, "order": there.order, "page": str(there.page)}
+        told = {"text": there.text, "order": there.order, "page": str(there.page)}
+        return told | ({"due": "1"} if there.due else {})
 
     def _matches(self, patient: Patient) -> bool:
         wanted = _plain(self.text)

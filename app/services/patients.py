@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -25,9 +25,10 @@ from app.services.audit import AuditLog
 from app.services.care_groups import able_doctors
 from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
+from app.services.patient_consent import REFUSED, Consent, check_consent, require_recording
 from app.services.record_check import record_digest
+from app.services.record_entries import Answer, Vitals
 from app.services.record_sealing import (
-    Answer,
     Attributes,
     Minimum,
     carer_row,
@@ -117,6 +118,7 @@ class Patients:
         Raises RequestError, with what is wrong, and nothing is stored then.
         """
         check(attributes)
+        require_recording(attributes.consent)
         with self._database.transaction() as session:
             group = choose_group(session, doctor, colleagues, quorum)
             identifier = secrets.token_hex(32)
@@ -139,22 +141,27 @@ class Patients:
             self._audit.add(doctor, "record.sealed", identifier, details, session)
             return identifier
 
-    def keep(self, doctor: UserRow, key: OpenKey, identifier: str, answer: Answer) -> None:
-        """Keep a model's answer with a patient, whose record stays closed.
+    def keep(self, doctor: UserRow, key: OpenKey, identifier: str, entry: Answer | Vitals) -> None:
+        """Keep a model's answer, or vitals, with a patient, whose record stays closed.
 
-        The care group sees it as what was asked last. Raises RequestError for who is not of it.
+        The care group sees an answer as what was asked last. Raises RequestError for who is not of
+        it, and where the patient took the consent back.
         """
         with self._database.transaction() as session:
-            own = carer_of(session, identifier, doctor, key)
+            own = open_minimum(carer_of(session, identifier, doctor, key), key)
+            if own.refused:
+                require_recording(Consent(recording=REFUSED))
             row = session.get_one(PatientRow, identifier)
-            sealed = seal_entry(identifier, commitments_of(row), answer)
+            sealed = seal_entry(identifier, commitments_of(row), entry)
             session.add(PatientEntryRow(patient_id=identifier, sealed=sealed, made_by=doctor.id))
-            minimum = Minimum(open_minimum(own, key).initials, answer.title, answer.result)
-            for carer, to in group_of(session, identifier):
-                carer.minimum = seal_minimum(identifier, to, minimum)
+            if isinstance(entry, Answer):
+                minimum = replace(own, task=entry.title, result=entry.result)
+                for carer, to in group_of(session, identifier):
+                    carer.minimum = seal_minimum(identifier, to, minimum)
             session.flush()
             details = {"digest": record_digest(session, identifier)}
-            self._audit.add(doctor, "record.answer_kept", identifier, details, session)
+            action = "record.answer_kept" if isinstance(entry, Answer) else "record.vitals_kept"
+            self._audit.add(doctor, action, identifier, details, session)
 
     def mine(self, doctor: UserRow, key: OpenKey) -> list[Patient]:
         """The patients in whose care group the doctor is and whose minimum the key opens."""
@@ -189,10 +196,11 @@ def check(attributes: Attributes) -> None:
         raise RequestError("The date of birth cannot be right: check the year.")
     if attributes.sex not in SEXES:
         raise RequestError(f"Choose one of {', '.join(SEXES)}.")
-    for one in fields(attributes):
-        most = LONGEST_NOTES if one.name == "notes" else LONGEST
-        if len(getattr(attributes, one.name)) > most:
-            raise RequestError(f"{one.name.replace('_', ' ')}: at most {most} characters.")
+    for name, value in vars(attributes).items():
+        most = LONGEST_NOTES if name == "notes" else LONGEST
+        if isinstance(value, str) and len(value) > most:
+            raise RequestError(f"{name.replace('_', ' ')}: at most {most} characters.")
+    check_consent(attributes.consent)
 
 
 def require_quorum(carers: int, quorum: int) -> None:

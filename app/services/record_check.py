@@ -39,12 +39,16 @@ _STATES: Final = {
     "record.opening_withdrawn": "withdrawn",
 }
 _ANSWERS: Final = {"record.opening_approved": "approved", "record.opening_declined": "declined"}
+_PROLONGED: Final = "record.prolonged"
 _SEALED: Final = (
     "record.sealed",
     "record.revised",
     "record.resealed",
     "record.answer_kept",
     "record.reshared",
+    "record.vitals_kept",
+    "record.outcome_noted",
+    _PROLONGED,
 )
 # What dealt a record's shares anew.
 _DEALT: Final = ("record.sealed", "record.resealed", "record.reshared")
@@ -128,6 +132,13 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
     dealt = Counter(entry.subject for entry, _ in log if entry.action in _DEALT)
     for row in rows.values():
         report.compare(f"sealed record {row.id[:12]}, sharing", dealt[row.id], row.sharing)
+    longer = {
+        entry.subject: details["until"] for entry, details in log if entry.action == _PROLONGED
+    }
+    for erased in _erased(log):
+        longer.pop(erased, None)
+    kept = {one: f"{row.keep_until}" for one, row in rows.items() if row.keep_until is not None}
+    _both(report, "prolonged record", longer, kept)
 
 
 def _erased(log: list[tuple[AuditRow, dict[str, Any]]]) -> set[str]:

@@ -9,8 +9,8 @@ docs/formats.md gives the layouts.
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass, fields
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import cbor2
 from cryptography.exceptions import InvalidTag
@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, PatientVersionRow
 from app.services.open_keys import OpenKey
+from app.services.patient_consent import NOT_KNOWN, Consent
+from app.services.record_entries import Came, Entry, decode, encode
 from crypto.box import open_box, seal_box
-from crypto.context import canonical, parse
+from crypto.context import Item, canonical, parse
 from crypto.envelope import PublicKey, load_private_key, load_public_key
 from crypto.errors import CryptoError, EncodingError, SealError
 from crypto.feldman import Commitments, derive_key
@@ -46,6 +48,7 @@ class Attributes:
     number: str = ""
     contact: str = ""
     notes: str = ""
+    consent: Consent = NOT_KNOWN
 
     @property
     def initials(self) -> str:
@@ -54,28 +57,28 @@ class Attributes:
 
 
 @dataclass(frozen=True)
+class Fared:
+    """How one answer came out: its reference, the model's hash, the risk in thousandths."""
+
+    answer: str
+    model_sha256: str
+    risk: int
+    came: Came
+
+
+@dataclass(frozen=True)
 class Minimum:
-    """What a doctor of the care group sees without opening: initials, and what was asked last."""
+    """What a doctor of the care group sees without opening: initials, and what was asked last.
+
+    `fared` is how answers came out, to be counted over all patients; `refused` while the patient
+    does not agree to be recorded, so that nothing is added unopened.
+    """
 
     initials: str
     task: str = ""
     result: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A model's answer that was kept: `result` in words, `values` as (label, value) were read.
-
-    `at` is an ISO 8601 moment in UTC.
-    """
-
-    task: str
-    title: str
-    result: str
-    values: tuple[tuple[str, str], ...]
-    version: str
-    model_sha256: str
-    at: str
+    fared: tuple[Fared, ...] = ()
+    refused: bool = False
 
 
 def public_key(row: DoctorKeyRow) -> PublicKey:
@@ -100,7 +103,7 @@ def seal_version(
     patient: str, version: int, secret: bytes, attributes: Attributes, by: int
 ) -> PatientVersionRow:
     """The row of attributes that are sealed under the patient's key."""
-    values = {one.name: getattr(attributes, one.name) for one in fields(attributes)}
+    values = asdict(attributes)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     key = derive_key(secret, _ATTRIBUTES.encode())
     bound = canonical(_ATTRIBUTES, patient, version)
@@ -114,22 +117,20 @@ def open_version(row: PatientVersionRow, secret: bytes) -> Attributes:
     key = derive_key(secret, _ATTRIBUTES.encode())
     bound = canonical(_ATTRIBUTES, row.patient_id, row.version)
     try:
-        return Attributes(**parse(AESGCM(key).decrypt(nonce, sealed, bound)))
+        told: dict[str, Any] = parse(AESGCM(key).decrypt(nonce, sealed, bound))
+        return Attributes(**{**told, "consent": Consent(**told.get("consent", {}))})
     except (InvalidTag, ValueError) as error:
         raise SealError(f"version {row.version} of the record was altered") from error
 
 
-def seal_entry(patient: str, commitments: Commitments, answer: Answer) -> bytes:
-    """An answer sealed to the record's own public key, for which nobody has to open it."""
-    told = cbor2.dumps(asdict(answer), canonical=True)
-    return seal_box(load_public_key(commitments[0]), told, _ENTRY, patient)
+def seal_entry(patient: str, commitments: Commitments, entry: Entry) -> bytes:
+    """An entry sealed to the record's own public key, for which nobody has to open it."""
+    return seal_box(load_public_key(commitments[0]), encode(entry), _ENTRY, patient)
 
 
-def open_entry(row: PatientEntryRow, secret: bytes) -> Answer:
-    """The answer. Raises SealError when it was altered or is another patient's."""
-    told = parse(open_box(load_private_key(secret), row.sealed, _ENTRY, row.patient_id))
-    values = tuple((label, value) for label, value in told["values"])
-    return Answer(**{**told, "values": values})
+def open_entry(row: PatientEntryRow, secret: bytes) -> Entry:
+    """The entry. Raises SealError when it was altered or is another patient's."""
+    return decode(parse(open_box(load_private_key(secret), row.sealed, _ENTRY, row.patient_id)))
 
 
 def carer_row(
@@ -147,15 +148,31 @@ def carer_row(
 
 
 def seal_minimum(patient: str, key: DoctorKeyRow, minimum: Minimum) -> bytes:
-    """The minimum for one doctor."""
-    told = canonical(_MINIMUM, minimum.initials, minimum.task, minimum.result)
+    """The minimum for one doctor; an outcome takes the same room whatever it says."""
+    fared: list[Item] = [
+        [one.answer, one.model_sha256, one.risk.to_bytes(2, "big"), one.came]
+        for one in minimum.fared
+    ]
+    told = canonical(
+        _MINIMUM, minimum.initials, minimum.task, minimum.result, fared, minimum.refused
+    )
     return seal_box(public_key(key), told, _MINIMUM, patient)
 
 
 def open_minimum(row: CarerRow, key: OpenKey) -> Minimum:
-    """What the doctor sees unopened; ALTERED in the place of the initials when it was altered."""
+    """What the doctor sees unopened; ALTERED in the place of the initials when it was altered.
+
+    One that was sealed before outcomes were recorded ends with the result.
+    """
     try:
         told = parse(open_box(key.private, row.minimum, _MINIMUM, row.patient_id))
     except CryptoError:
         return Minimum(ALTERED)
-    return Minimum(*told[1:])
+    initials, task, result, *later = told[1:]
+    fared, refused = later or ([], False)
+    return Minimum(initials, task, result, tuple(_fared(one) for one in fared), refused)
+
+
+def _fared(told: list[Any]) -> Fared:
+    answer, model, risk, came = told
+    return Fared(answer, model, int.from_bytes(risk, "big"), came)

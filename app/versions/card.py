@@ -11,8 +11,9 @@ from app.services.card_document import NO_STATEMENT, ModelCard
 from app.services.card_pdf import write_card
 from app.services.card_tables import card_chart, card_tables
 from app.services.model_card import model_card
+from app.services.outcomes import FEWEST, Band, bands_of
 from app.services.roles import ADMINISTRATOR, AUDITOR, DOCTOR
-from app.web import login
+from app.web import doctor_key, login
 from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
@@ -36,6 +37,8 @@ def page(training_id: str) -> str:
         chart=card_chart(card),
         no_statement=NO_STATEMENT,
         may_check=login.person().role in _CHECKERS,
+        bands=_bands(card),
+        fewest=FEWEST,
     )
 
 
@@ -53,6 +56,18 @@ def printed(training_id: str) -> Response:
     """The card to print and to file."""
     card = _card(training_id)
     return file_answer(write_card(card), "application/pdf", f"{_stem(card)}.pdf")
+
+
+def _bands(card: ModelCard) -> list[Band] | None:
+    """How the model's answers came out with the viewer's patients; None without an open key.
+
+    What is counted lies sealed to the viewer: nobody else's page has these figures.
+    """
+    key = doctor_key.find() if login.person().role == DOCTOR else None
+    if key is None:
+        return None
+    minima = [one.minimum for one in services().patients.mine(login.person(), key)]
+    return bands_of(minima, card.model_sha256)
 
 
 def _card(training_id: str) -> ModelCard:

@@ -38,12 +38,14 @@ from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
 from app.services.operators import Operators
+from app.services.outcomes import Outcomes
 from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
 from app.services.resharing import Resharings
 from app.services.resharing_view import ResharingViews
+from app.services.retention import Retention
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
 from app.services.versions import Versions
@@ -144,6 +146,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         patients=Patients(database, audit, escrow),
         openings=openings,
         open_records=OpenRecords(database, audit, escrow, openings),
+        outcomes=Outcomes(database, audit, openings),
+        retention=Retention(database, audit, openings, settings.retention_years),
         opening_views=OpeningViews(database),
         resharings=Resharings(database, audit, escrow, openings),
         resharing_views=ResharingViews(database),

@@ -24,11 +24,13 @@ from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
 from app.services.operators import Operators
+from app.services.outcomes import Outcomes
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
 from app.services.resharing import Resharings
 from app.services.resharing_view import ResharingViews
+from app.services.retention import Retention
 from app.services.sessions import Sessions
 from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
@@ -66,6 +68,8 @@ class Services:
     resharings: Resharings
     resharing_views: ResharingViews
     open_keys: OpenKeys
+    outcomes: Outcomes
+    retention: Retention
     ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages

@@ -38,18 +38,21 @@ from app.services.open_keys import OpenKey, OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.opening_view import TOLD_FOR, Opening, OpeningViews
 from app.services.openings import ASKED_FOR, CLOSED, OPEN, OPEN_FOR, WITHDRAWN, Openings
+from app.services.outcomes import Outcomes
 from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
+from app.services.patient_consent import AGREED, REFUSED, Consent
 from app.services.patients import Patients
 from app.services.record_check import check_records
+from app.services.record_entries import Answer
 from app.services.record_sealing import (
     ALTERED,
     SHARE,
-    Answer,
     Attributes,
     commitments_of,
     open_version,
 )
+from app.services.retention import Retention
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from crypto.box import open_box
@@ -59,7 +62,14 @@ from tests.app.people import PASSWORD, register
 
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 GRETA = Attributes(
-    "Lindqvistsson", "Greta", "1951-03-08", "female", "KH-778341", "0170 5550199", "Lives alone."
+    "Lindqvistsson",
+    "Greta",
+    "1951-03-08",
+    "female",
+    "KH-778341",
+    "0170 5550199",
+    "Lives alone.",
+    Consent(AGREED, REFUSED, "2020-01-02", "", "bea"),
 )
 HEART = Answer(
     task="heart",
@@ -109,6 +119,8 @@ class Clinic:
         self.patients = Patients(self.database, self.audit, self.escrow)
         self.openings = Openings(self.database, self.audit, self.escrow, self.clock)
         self.records = OpenRecords(self.database, self.audit, self.escrow, self.openings)
+        self.outcomes = Outcomes(self.database, self.audit, self.openings)
+        self.retention = Retention(self.database, self.audit, self.openings, 10, self.clock)
         self.views = OpeningViews(self.database, self.clock)
         self.ada = register(self.accounts, "ada", ADMINISTRATOR)
 

@@ -26,7 +26,7 @@ from sqlalchemy import JSON, Boolean, Column, Table, delete, func, literal_colum
 from sqlalchemy.exc import IntegrityError
 
 from app.models import AppealRow, Base, OpinionRow, PromotionRow, TrainingRow, UserRow
-from app.models.base import HASH
+from app.models.base import HASH, now
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
@@ -40,11 +40,14 @@ from app.services.open_keys import OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.openings import Openings
 from app.services.passwords import Passwords
+from app.services.patient_consent import AGREED, Consent
 from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
-from app.services.record_sealing import Answer, Attributes
+from app.services.record_entries import Answer
+from app.services.record_sealing import Attributes
 from app.services.requests import TrainingRequest
 from app.services.resharing import Resharings
+from app.services.retention import Retention
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from app.services.simulation import Simulation
@@ -107,6 +110,7 @@ FREE_COLUMNS = {
     "patients.created_at": "this machine's clock; the audit log has its own times",
     "patient_entries.id": "a number that nothing refers to",
     "patient_entries.made_at": "this machine's clock; the audit log has its own times",
+    "patient_entries.prolongs": "counts for when a record is due only, as the machine's clock does",
     "patient_versions.made_at": "this machine's clock; the audit log has its own times",
     "openings.share": "lent for a while: one that is altered is named when it is used",
     "openings.asked_at": "this machine's clock; the audit log has its own times",
@@ -134,7 +138,7 @@ NAMED = {
     "parties": "part(y|ies)",
     "promotions": "promotion",
     "doctor_keys": "(doctor’s key|sealed record|opening)",
-    "patients": "(sealed record|opening)",
+    "patients": "((sealed|prolonged) record|opening)",
     "patient_versions": "sealed record",
     "patient_entries": "sealed record",
     "carers": "sealed record",
@@ -254,12 +258,17 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
         opened.append(key)
     escrow = Escrow.of(federation.settings)
     openings, patients = Openings(database, log, escrow), Patients(database, log, escrow)
-    greta = Attributes("Lind", "Greta", "1951-03-08")
+    consent = Consent(AGREED, on="2020-01-02", noted_by="gia")
+    greta = Attributes("Lind", "Greta", "1951-03-08", consent=consent)
+    until = now().date().replace(year=now().year + 20, day=1)
     for approved in (True, False):
         others = [row.id for row in rows[1:]]
         patient = patients.create(rows[0], greta, others, 2)
         answer = Answer("heart", "Heart", "61 %", (("Age", "63"),), "version 1", "ab" * 32, "now")
         patients.keep(rows[1], opened[1], patient, answer)
+        Retention(database, log, openings, 10).prolong(
+            rows[1], opened[1], patient, until, "A trial"
+        )
         asked = openings.ask(rows[0], opened[0], patient, "A fall")
         if approved:
             openings.approve(rows[1], opened[1], asked)

@@ -115,6 +115,8 @@ NO_PAGES = {
     # In `test_resharing`, where a doctor leaves.
     "patients.resharing.one",
     "patients.resharing.now",
+    "patients.consent.page",
+    "patients.adding.vitals",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",

@@ -22,6 +22,7 @@ def test_a_record_is_sealed_and_opened_with_a_colleague(
     ines, jonas = arrive(view, "doctor"), arrive(view, "doctor 2")
     name = f"Lindqvist{view.width}{view.scheme}"
     path = _seal(ines, name)
+    _measure(ines)
     ines.fill("Reason", REASON)
     ines.press("Ask the care group")
     expect(ines.page.get_by_text("1 of 2 doctors agree")).to_be_visible()
@@ -43,7 +44,10 @@ def test_a_record_is_sealed_and_opened_with_a_colleague(
     ines.fill("Your password", site.accounts["doctor"][1])
     ines.press("Open the record")
     expect(ines.page.get_by_role("heading", name=f"Greta {name}")).to_be_visible()
+    expect(ines.page.locator("canvas")).to_have_count(1)
+    expect(ines.page.get_by_role("rowheader", name="2024-05-06")).to_be_visible()
     ines.require_good_page()
+    _agree(ines)
     _change(ines)
     ines.press("Care group", role="link")
     expect(ines.page.get_by_role("button", name="Save the new care group")).to_be_visible()
@@ -71,6 +75,7 @@ def _seal(ines: Person, name: str) -> str:
     ines.require_good_page()
     ines.fill("Family name", name)
     ines.page.get_by_label("Date of birth", exact=True).fill("1951-03-08")
+    _choose(ines, "May the patient be recorded?", "The patient agreed")
     for colleague in ("Dr. Jonas Keller", "Dr. Mira Sato"):
         box = ines.page.get_by_role("checkbox", name=colleague)
         if not box.is_checked():
@@ -83,6 +88,33 @@ def _seal(ines: Person, name: str) -> str:
     return ines.page.url.removeprefix(ines.address)
 
 
+def _choose(ines: Person, question: str, answer: str) -> None:
+    """Choose the first of a question's answers, of which none is chosen yet."""
+    group = ines.page.get_by_role("group", name=question)
+    ines.tab_to(group.get_by_role("radio", name=answer))
+    ines.page.keyboard.press("Space")
+
+
+def _measure(ines: Person) -> None:
+    """Add vitals to the record, which stays closed."""
+    ines.press("Vitals: heart disease", role="link")
+    ines.page.get_by_label("Measured on", exact=True).fill("2024-05-06")
+    ines.fill("Resting blood pressure", "137")
+    ines.require_good_page()
+    ines.press("Seal the vitals")
+    expect(ines.page.get_by_text("The vitals are sealed to the record")).to_be_visible()
+    ines.require_good_page()
+
+
+def _agree(ines: Person) -> None:
+    """Note that the patient was asked again."""
+    ines.press("Consent", role="link")
+    expect(ines.page.get_by_role("button", name="Seal it")).to_be_visible()
+    ines.require_good_page()
+    ines.press("Seal it")
+    expect(ines.page.get_by_text("What was noted before is kept")).to_be_visible()
+
+
 def _change(ines: Person) -> None:
     ines.press("Change", role="link")
     expect(ines.page.get_by_role("button", name="Seal the change")).to_be_visible()
@@ -90,5 +122,5 @@ def _change(ines: Person) -> None:
     ines.fill("Contact", "0170 5550199")
     ines.press("Seal the change")
     expect(ines.page.get_by_text("0170 5550199")).to_be_visible()
-    ines.press_summary("Version 1")
+    ines.press_summary("Version 1,")
     ines.require_good_page()

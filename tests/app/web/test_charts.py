@@ -20,7 +20,13 @@ from tests.app.web.test_results_pages import old_training
 from tests.app.web.test_training_pages import text
 
 # Templates that draw; a new one needs a page below.
-DRAWING = {"admin/_charts.html", "datasets/_parts.html", "results/_parts.html"}
+DRAWING = {
+    "admin/_charts.html",
+    "datasets/_parts.html",
+    "results/_parts.html",
+    # In test_patient_history, where the record is open.
+    "patients/_courses.html",
+}
 # A caption names a number of what is drawn.
 COUNTED = re.compile(
     r"n = \d|\d+ (test rows|training rows|updates|rounds?|transactions|statistics|attackers|honest)"

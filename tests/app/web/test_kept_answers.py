@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from collections.abc import Iterator
@@ -70,7 +71,8 @@ def patient(ward: dict[str, Browser]) -> str:
     offered = dict(re.findall(r'name="carers" value="(\d+)"[^>]*>\s*(\w+)', page))
     values = {"family_name": "Lind", "given_name": "Greta", "born": "1951-03-08", "quorum": "2"}
     carers = [one for one, name in offered.items() if name in ("carl", "dora")]
-    sent = {**values, "sex": "female", "carers": carers}
+    agreed = {"recording": "agreed", "training": "agreed", "asked_on": "2020-01-02"}
+    sent = {**values, **agreed, "sex": "female", "carers": carers}
     return str(ward["bea"].send("/patients/new", sent).location)
 
 
@@ -101,6 +103,17 @@ def test_an_answer_is_kept_and_seen_as_asked_last(ward: dict[str, Browser], pati
     record = bea.get(f"{patient}/record").text
     assert "6.2 mmol/l" in record
     assert sent["model"] in record
+    assert '"values": [239.723]' in html.unescape(record)
+
+    (answer,) = re.findall(r'name="answer" value="([0-9a-f]{64})"', record)
+    outcome = {"answer": answer, f"o{answer[:12]}-came": "1", f"o{answer[:12]}-at": "2026-01-02"}
+    assert bea.send(f"{patient}/record/outcomes", outcome).location == f"{patient}/record"
+    (card,) = set(re.findall(r'href="(/models/[0-9a-f]{64}/card)"', page))
+    for name, told in (("bea", "Only you see these counts"), ("eve", "No diagnosis was recorded")):
+        assert told in ward[name].get(card).text
+    part = ward["carl"].get(card).text.split('id="fared-title"')[1].split("</section>")[0]
+    counted = re.findall(r'<td class="number">(\d+)</td>', part)
+    assert counted.count("1") == 2
 
 
 def test_what_was_not_kept_is_told(ward: dict[str, Browser], patient: str) -> None:

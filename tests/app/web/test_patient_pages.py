@@ -49,6 +49,9 @@ def seal(app: Flask, browser: Browser, **other: object) -> str:
         "born": "1951-03-08",
         "sex": "female",
         "notes": "Lives alone.",
+        "recording": "agreed",
+        "training": "refused",
+        "asked_on": "2020-01-02",
         "carers": [row.id for row in found if row],
         "quorum": "2",
     }
