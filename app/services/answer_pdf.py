@@ -130,10 +130,8 @@ def _report(paper: Paper) -> Iterator[Any]:
     )
     yield KeepTogether([Paragraph("Which model answered", SECTION), facts_part(_facts(paper))])
     yield Spacer(0, 2 * mm)
-    yield Paragraph(
-        escape(f"{paper.knows} {NO_DEVICE} It supports a doctor’s judgement and is no diagnosis."),
-        TEXT,
-    )
+    purpose = f"{NO_DEVICE} It supports a doctor’s judgement and is no diagnosis."
+    yield Paragraph(escape(f"{paper.knows} {purpose}".strip()), TEXT)
 
 
 def _rows(paper: Paper) -> list[list[Any]]:
@@ -216,8 +214,8 @@ def _came_out(paper: Paper) -> Iterator[Any]:
         return
     ill = paper.of_hundred
     said = (
-        f"Of 100 people for whom the program gives this answer, about {ill} have {paper.disease} "
-        f"and about {100 - ill} do not."
+        f"Of 100 people for whom the program gives this answer, {_about(ill)} have {paper.disease} "
+        f"and {_about(_DOTS - ill)} do not."
     )
     if paper.range:
         said += f" It could also be {paper.range.replace(' %', '')} of 100: this is not exact."
@@ -231,6 +229,11 @@ def _came_out(paper: Paper) -> Iterator[Any]:
             ),
         ]
     )
+
+
+def _about(people: int) -> str:
+    """A number of a hundred; none of them, and all of them, no model knows."""
+    return {0: "fewer than 1", _DOTS: "more than 99"}.get(people, f"about {people}")
 
 
 def _hundred(ill: int) -> Drawing:

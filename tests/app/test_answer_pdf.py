@@ -73,6 +73,11 @@ def test_the_sheet_counts_people() -> None:
     assert "age, sex, ST depression by exercise and resting blood pressure <sitting>." in told
 
 
+def test_no_count_is_told_as_certain() -> None:
+    _, told = read(write_sheet(replace(PAPER, of_hundred=0)))
+    assert "fewer than 1 have heart disease and more than 99 do not" in told
+
+
 def test_an_answer_that_is_not_calibrated_counts_nobody() -> None:
     own = replace(PAPER, of_hundred=None, range=None)
     _, told = read(write_sheet(own))
