@@ -8,12 +8,13 @@ from http import HTTPStatus
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from app.doctor import device
+from app.doctor import batches, device
 from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
 from app.doctor.words import typical_words
 from app.errors import ModelRefused, RequestError
+from app.services.batches import RUNNING
 from app.services.patients import Patient
 from app.services.predictions import Prediction
 from app.services.record_sealing import Answer
@@ -27,6 +28,7 @@ from fl.datasets.use import find_use
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 blueprint.register_blueprint(device.blueprint)
+blueprint.register_blueprint(batches.blueprint)
 
 Page = tuple[str, HTTPStatus]
 
@@ -42,8 +44,14 @@ def home() -> str:
     waiting = views.waiting_for(doctor, key) if key else []
     ready = [one for one in views.own(doctor, key) if one.ready] if key else []
     loud = views.emergencies(doctor, key) if key else []
+    running = [one for one in services().batches.mine(doctor) if one.state == RUNNING]
     return render_template(
-        "doctor/home.html", tasks=_tasks(), waiting=waiting, ready=ready, emergencies=loud
+        "doctor/home.html",
+        tasks=_tasks(),
+        waiting=waiting,
+        ready=ready,
+        emergencies=loud,
+        running=running,
     )
 
 

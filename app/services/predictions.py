@@ -168,7 +168,7 @@ class Predictions:
         curve = model.reports.fit()
 
         def shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            return _probabilities(module, encode(data, rows, model.statistics))
+            return probabilities(module, encode(data, rows, model.statistics))
 
         def risks(rows: NDArray[np.float64]) -> NDArray[np.float64]:
             scores = shares(rows)[:, -1]
@@ -370,7 +370,7 @@ def _value(column: Column, value: float | None) -> float:
     return float(value)
 
 
-def _probabilities(module: torch.nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities(module: torch.nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """The probability of each class, (rows, classes), by a module of float64.
 
     In float64 the order of sums, another on each processor, counts for nothing: a doctor's own

@@ -24,6 +24,7 @@ from app.services import appeal_writing, promotions
 from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
+from app.services.batches import erase_overdue
 from app.services.checks import Checks
 from app.services.escrow import Escrow
 from app.services.federation import Federation, open_federation
@@ -130,6 +131,7 @@ class Worker:
         """
         Approvals(jobs.database, AuditLog(jobs.database)).release()
         Openings(jobs.database, AuditLog(jobs.database), Escrow.of(self._settings)).end_overdue()
+        erase_overdue(jobs.database, AuditLog(jobs.database))
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)

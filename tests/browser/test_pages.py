@@ -59,6 +59,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "patients.listed": "/patients/",
         "patients.new": "/patients/new",
         "doctor.device.page": "/doctor/predictions/heart/device",
+        "doctor.batches.page": "/doctor/predictions/heart/batch",
         "versions.cards.page": "{card}",
     },
     "operator": {"operator.home": "/operator/"},
@@ -87,6 +88,12 @@ NO_PAGES = {
     "home.audit_file",
     "operator.submissions",
     "doctor.device.model",
+    # In `test_batches`, while a file is answered and when it is.
+    "doctor.batches.one",
+    "doctor.batches.empty",
+    "doctor.batches.columns",
+    "doctor.batches.problems",
+    "doctor.batches.file",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",
