@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any, Final
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response
 
 from app.doctor import batches, device
+from app.doctor.filling import document, filled
 from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.reasons import bars, warnings
 from app.doctor.words import typical_words
 from app.errors import ModelRefused, RequestError
 from app.services.batches import RUNNING
+from app.services.fhir import read_bundle
 from app.services.patients import Patient
 from app.services.predictions import Prediction
 from app.services.record_sealing import Answer
@@ -23,6 +36,7 @@ from app.web import doctor_key, header, login
 from app.web.roles import requires
 from app.web.services import services
 from fl.datasets import Statistics, Task, get_task, task_names
+from fl.datasets.loinc import codes_of
 from fl.datasets.typical import typical
 from fl.datasets.use import find_use
 
@@ -34,6 +48,7 @@ Page = tuple[str, HTTPStatus]
 
 # Which units somebody prefers is no patient's secret: the signed cookie may hold it.
 _UNITS = "units"
+_JSON: Final = ("application/json", "application/fhir+json")
 
 
 @blueprint.get("/")
@@ -80,6 +95,33 @@ def predict(task: str) -> Page:
     except ModelRefused as refused:
         return _refusal(chosen, form, refused)
     return _result(chosen, form, prediction)
+
+
+@blueprint.post("/predictions/<task>/fhir")
+@requires(DOCTOR)
+def fill(task: str) -> Page | Response:
+    """The form filled from a FHIR bundle: a file of the form's page, or as JSON to a program.
+
+    A program sends the bundle as the body, with the form's token in the header X-CSRFToken.
+    """
+    chosen = _task(task)
+    if request.mimetype in _JSON:
+        try:
+            return jsonify(document(chosen, read_bundle(chosen.name, request.get_data())))
+        except RequestError as error:
+            answer = jsonify(error=str(error))
+            answer.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+            return answer
+    file = request.files.get("bundle")
+    try:
+        if file is None or not file.filename:
+            raise RequestError("Choose a FHIR file.")
+        vitals = read_bundle(chosen.name, file.read())
+    except RequestError as error:
+        page = _form_page(chosen, values_form(chosen)(), fill_error=str(error))
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
+    form = filled(chosen, request.form, vitals)
+    return _form_page(chosen, form, vitals=vitals), HTTPStatus.OK
 
 
 @blueprint.post("/predictions/<task>/keep")
@@ -137,7 +179,7 @@ def _patients() -> list[Patient] | None:
     return sorted(found, key=lambda one: one.changed_at, reverse=True)
 
 
-def _form_page(task: Task, form: ValuesForm) -> str:
+def _form_page(task: Task, form: ValuesForm, **filling: Any) -> str:
     return render_template(
         "doctor/new_prediction.html",
         form=form,
@@ -146,6 +188,8 @@ def _form_page(task: Task, form: ValuesForm) -> str:
         problems=form.problems() if form.is_submitted() else [],
         assumed=_assumed(task, form, _statistics(task)),
         use=find_use(task.name),
+        codes=codes_of(task.name),
+        **filling,
     )
 
 

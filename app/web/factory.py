@@ -13,7 +13,7 @@ from app.auth import routes as auth
 from app.database import Database
 from app.datasets import imports as importing
 from app.datasets import routes as datasets
-from app.doctor import batches
+from app.doctor import batches, filling
 from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
@@ -79,6 +79,7 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     roles.install(app)
     importing.install(app)
     batches.install(app)
+    filling.install(app)
     CSRFProtect(app)
     for pages in (
         home, auth, admin, datasets, importing, doctor, patients, operator, versions, appeals,

@@ -33,7 +33,8 @@ def test_a_file_is_read_answered_left_and_found_again(
     view: View, trained: str, arrive: Callable[..., Person]
 ) -> None:
     ines = arrive(view, "doctor")
-    ines.press("A file of patients: heart disease", role="link")
+    ines.open("/doctor/predictions/heart/new")
+    ines.press("A file of patients", role="link")
     ines.require_good_page()
     sent = {"name": "patients.csv", "mimeType": "text/csv", "buffer": b"name;town\r\nA;B\r\n"}
     ines.page.get_by_label("CSV file").set_input_files([sent])

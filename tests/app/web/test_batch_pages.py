@@ -113,7 +113,7 @@ def test_nothing_of_a_file_touches_the_disk_or_is_left_in_clear(
     for name in ("TemporaryFile", "NamedTemporaryFile", "mkstemp"):
         monkeypatch.setattr(f"tempfile.{name}", lambda *a, **k: spools.append(a) or 1 / 0)
     filler = "".join(f"r{number},54,31,140\n" for number in range(4000))
-    filler += "# " + "x" * (470 * 1024 - len(FILE) - len(filler))
+    filler += (" " * 1023 + "\n") * ((470 * 1024 - len(filler)) // 1024)
     sent = send(bea, FILE + filler)
     assert sent.status_code == HTTPStatus.SEE_OTHER, told(sent.text)
     page = bea.get(sent.location)
