@@ -28,6 +28,7 @@ _DEEPEST: Final = 60
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 # As long as a number may be in the form.
 _MOST_DIGITS: Final = 20
+_BEYOND: Final = 10**20
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _name(measured: Mapping[str, Any]) -> str:
 def _number(value: int | Decimal) -> str:
     """A number without an exponent; of one that no form takes anything that is too long."""
     too_long = "9" * (_MOST_DIGITS + 1)
-    if abs(value) >= 10**_MOST_DIGITS:
+    if not -_BEYOND < value < _BEYOND:
         return too_long
     if isinstance(value, int):
         return str(value)
