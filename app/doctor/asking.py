@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from flask import abort, render_template
 
@@ -19,6 +20,7 @@ from app.services.predictions import CheckedModel, Prediction
 from app.web import header, login
 from app.web.services import services
 from fl.datasets import Statistics, Task, get_task, task_names
+from fl.datasets.loinc import codes_of
 from fl.datasets.typical import typical
 from fl.datasets.use import find_use
 
@@ -71,8 +73,8 @@ def note_refusal(task: Task, refused: ModelRefused) -> None:
     services().audit.add(login.person(), "prediction.refused", task.name, details)
 
 
-def form_page(task: Task, form: ValuesForm) -> str:
-    """The form for one patient's values, as it is filled in."""
+def form_page(task: Task, form: ValuesForm, **filling: Any) -> str:
+    """The form for one patient's values, as it is filled in; `filling` tells of a file."""
     return render_template(
         "doctor/new_prediction.html",
         form=form,
@@ -81,6 +83,8 @@ def form_page(task: Task, form: ValuesForm) -> str:
         problems=form.problems() if form.is_submitted() else [],
         assumed=assumed(task, form, _statistics(task)),
         use=find_use(task.name),
+        codes=codes_of(task.name),
+        **filling,
     )
 
 

@@ -24,7 +24,7 @@ from fl.errors import ValueFormatError
 
 UNKNOWN = "Not known"
 # No column's name has a dash.
-_UNIT, _SURE = "-unit", "-sure"
+UNIT, SURE = "-unit", "-sure"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             yield Measure(
                 column,
                 self[name],
-                self._fields.get(name + _UNIT),
-                self._fields.get(name + _SURE),
+                self._fields.get(name + UNIT),
+                self._fields.get(name + SURE),
                 plausible_of(self.task, column),
             )
 
@@ -123,9 +123,9 @@ def values_form(task: Task) -> type[ValuesForm]:
         fields[name] = _field(column)
         if len(units := asked_units(column)) > 1:
             choices = [SelectChoice(one.name, one.name) for one in units]
-            fields[name + _UNIT] = SelectField("Unit", choices=choices, default=units[0].name)
+            fields[name + UNIT] = SelectField("Unit", choices=choices, default=units[0].name)
         if plausible_of(task, column) is not None:
-            fields[name + _SURE] = StringField("Sure")
+            fields[name + SURE] = StringField("Sure")
     return type("TaskForm", (ValuesForm,), {"task": task} | fields)
 
 
@@ -136,7 +136,7 @@ def preferred(task: Task, units: Mapping[str, str]) -> dict[str, str]:
         names = [one.name for one in asked_units(column)]
         wanted = units.get(quantity_of(column), "") if len(names) > 1 else ""
         if wanted in names:
-            found[field_name(column) + _UNIT] = wanted
+            found[field_name(column) + UNIT] = wanted
     return found
 
 

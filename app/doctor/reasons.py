@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.doctor.words import value_words
 from app.services.reasons import Explanation, Reason
-from fl.familiarity import Unusual
+from fl.familiarity import Familiarity, Unusual
 
 MINUS = "\N{MINUS SIGN}"
 # An effect that its row shows as 0.0 points.
@@ -44,7 +44,11 @@ def points(effect: float) -> str:
 
 def warnings(explanation: Explanation) -> Iterator[str]:
     """A sentence for each thing that makes this patient unlike those who were trained on."""
-    found = explanation.familiarity
+    return unlike(explanation.familiarity)
+
+
+def unlike(found: Familiarity) -> Iterator[str]:
+    """The same of what was compared alone."""
     yield from map(_unusual, found.unusual)
     if not found.unusual and found.unlike and found.distance is not None:
         yield (

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from app.doctor import device, papers, passport, rules
+from app.doctor import batches, device, papers, passport, rules
 from app.doctor.asking import Asked, Page, ask, find_task, form_page, posted, tasks
+from app.doctor.filling import document, filled
 from app.doctor.forms import preferred, values_form
 from app.doctor.result import ask_again, result_page
 from app.errors import RequestError
+from app.services.batches import RUNNING
+from app.services.fhir import read_bundle
 from app.services.record_entries import Answer
 from app.services.roles import DOCTOR
 from app.web import doctor_key, login
@@ -19,11 +23,12 @@ from app.web.roles import requires
 from app.web.services import services
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
-for pages in (device, papers, passport, rules):
+for pages in (batches, device, papers, passport, rules):
     blueprint.register_blueprint(pages.blueprint)
 
 # Which units somebody prefers is no patient's secret: the signed cookie may hold it.
 _UNITS = "units"
+_JSON: Final = ("application/json", "application/fhir+json")
 
 
 @blueprint.get("/")
@@ -35,6 +40,7 @@ def home() -> str:
     ready = [one for one in views.own(doctor, key) if one.ready] if key else []
     loud = views.emergencies(doctor, key) if key else []
     shares = services().resharing_views.told(doctor, key) if key else None
+    running = [one for one in services().batches.mine(doctor) if one.state == RUNNING]
     return render_template(
         "doctor/home.html",
         tasks=tasks(),
@@ -42,6 +48,7 @@ def home() -> str:
         ready=ready,
         emergencies=loud,
         shares=shares,
+        running=running,
     )
 
 
@@ -65,6 +72,33 @@ def predict(task: str) -> Page:
         return form_page(chosen, form), HTTPStatus.OK
     found = ask(chosen, form)
     return result_page(found) if isinstance(found, Asked) else found
+
+
+@blueprint.post("/predictions/<task>/fhir")
+@requires(DOCTOR)
+def fill(task: str) -> Page | Response:
+    """The form filled from a FHIR bundle: a file of the form's page, or as JSON to a program.
+
+    A program sends the bundle as the body, with the form's token in the header X-CSRFToken.
+    """
+    chosen = find_task(task)
+    if request.mimetype in _JSON:
+        try:
+            return jsonify(document(chosen, read_bundle(chosen.name, request.get_data())))
+        except RequestError as error:
+            answer = jsonify(error=str(error))
+            answer.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+            return answer
+    file = request.files.get("bundle")
+    try:
+        if file is None or not file.filename:
+            raise RequestError("Choose a FHIR file.")
+        vitals = read_bundle(chosen.name, file.read())
+    except RequestError as error:
+        page = form_page(chosen, values_form(chosen)(), fill_error=str(error))
+        return page, HTTPStatus.UNPROCESSABLE_ENTITY
+    form = filled(chosen, request.form, vitals)
+    return form_page(chosen, form, vitals=vitals), HTTPStatus.OK
 
 
 @blueprint.post("/predictions/<task>/keep")

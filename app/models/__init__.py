@@ -4,6 +4,7 @@ from app.models.appeals import AppealRow, OpinionRow
 from app.models.approvals import ApprovalRow, ApprovalRuleRow, OperatorRow
 from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
+from app.models.batches import BatchPieceRow, BatchRow
 from app.models.checks import CheckDifferenceRow, CheckRow
 from app.models.federation import DeploymentRow, PartyRow
 from app.models.jobs import JobRow, PartyProgressRow
@@ -47,6 +48,8 @@ __all__ = [
     "AuditHeadRow",
     "AuditRow",
     "Base",
+    "BatchPieceRow",
+    "BatchRow",
     "CarerRow",
     "CheckDifferenceRow",
     "CheckRow",

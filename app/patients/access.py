@@ -114,7 +114,7 @@ def unlock_page(form: PasswordForm) -> tuple[str, HTTPStatus]:
 
 
 def wanted() -> str:
-    """Where to go on: a page of this part of the application."""
+    """Where to go on: a page of those that need the key."""
     sent = request.form.get("next", "")
-    listed = url_for("patients.listed")
-    return sent if sent.startswith(listed) and "//" not in sent else listed
+    parts = (url_for("patients.listed"), url_for("doctor.home"))
+    return sent if sent.startswith(parts) and "//" not in sent else parts[0]

@@ -40,7 +40,10 @@ class Scorer:
 
     def risks(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability of the last class, (rows,), calibrated where there is a curve."""
-        scores = self.shares(rows)[:, -1]
+        return self.calibrated(self.shares(rows)[:, -1])
+
+    def calibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Own probabilities of the last class, (rows,), by the curve where there is one."""
         return scores if self._curve is None else self._curve.apply(scores)
 
 

@@ -1,4 +1,4 @@
-"""What the worker clears away beside its jobs: openings of records whose time is over.
+"""What the worker clears away beside its jobs: openings and batches whose time is over.
 
 In a thread of its own, since a job may take hours and what was lent for fifteen minutes may not
 wait for its end.
@@ -13,6 +13,7 @@ from typing import Final
 
 from app.database import Database
 from app.services.audit import AuditLog
+from app.services.batches import erase_overdue
 from app.services.escrow import Escrow
 from app.services.openings import Openings
 from config import Settings
@@ -51,4 +52,6 @@ class Tidying:
 
 def tidy(database: Database, settings: Settings) -> None:
     """Clear away, once, what is overdue."""
-    Openings(database, AuditLog(database), Escrow.of(settings)).end_overdue()
+    audit = AuditLog(database)
+    Openings(database, audit, Escrow.of(settings)).end_overdue()
+    erase_overdue(database, audit)

@@ -13,6 +13,7 @@ from app.auth import routes as auth
 from app.database import Database
 from app.datasets import imports as importing
 from app.datasets import routes as datasets
+from app.doctor import batches, filling
 from app.doctor import routes as doctor
 from app.home import routes as home
 from app.ledger import routes as ledger
@@ -25,6 +26,7 @@ from app.services.appeals import Appeals
 from app.services.approvals import Approvals
 from app.services.attack_names import attack_titles
 from app.services.audit import AuditLog
+from app.services.batches import Batches
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
 from app.services.doctor_keys import DoctorKeys
@@ -80,6 +82,8 @@ def create(settings: Settings, passwords: Passwords | None = None) -> Flask:
     # What is refused is refused in this order: by host, by role, by CSRF token, by rate.
     roles.install(app)
     importing.install(app)
+    batches.install(app)
+    filling.install(app)
     CSRFProtect(app)
     for pages in (
         home, auth, admin, datasets, importing, doctor, patients, operator, versions, appeals,
@@ -124,6 +128,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     escrow = Escrow.of(settings)
     openings = Openings(database, audit, escrow)
     made_passwords = passwords or Passwords()
+    predictions = Predictions(database, chain.open)
     imports = Imports(settings.instance_dir / DATASETS, database, audit)
     imports.tidy()
     return service.Services(
@@ -135,7 +140,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         imports=imports,
         jobs=Jobs(database),
         checks=Checks(database),
-        predictions=Predictions(database, chain.open),
+        predictions=predictions,
+        batches=Batches(database, audit, predictions),
         models=ModelDownloads(database, chain.open),
         versions=Versions(database),
         wishes=Wishes(database, audit),

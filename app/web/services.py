@@ -14,6 +14,7 @@ from app.services.appeal_view import AppealViews
 from app.services.appeals import Appeals
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
+from app.services.batches import Batches
 from app.services.checks import Checks
 from app.services.imports import Imports
 from app.services.jobs import Jobs
@@ -54,6 +55,7 @@ class Services:
     jobs: Jobs
     checks: Checks
     predictions: Predictions
+    batches: Batches
     models: ModelDownloads
     versions: Versions
     wishes: Wishes

@@ -20,9 +20,11 @@ server. They go with the answer, with signing out, when somebody else signs in, 
     return null;
   }
 
-  /* What was filled in: by name, without the token and the ticks, which stand for one answer only. */
+  /* What was filled in: by name, without the token, the ticks, which stand for one answer only, and files. */
+  const LEFT_OUT = ["hidden", "checkbox", "file"];
+
   function filled(form) {
-    const fields = [...form.elements].filter((one) => one.name && one.type !== "hidden" && one.type !== "checkbox");
+    const fields = [...form.elements].filter((one) => one.name && !LEFT_OUT.includes(one.type));
     const chosen = fields.filter((one) => one.type !== "radio" || one.checked);
     return Object.fromEntries(chosen.map((one) => [one.name, one.value]));
   }

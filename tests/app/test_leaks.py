@@ -161,6 +161,7 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "job_id": 1,
         "appeal_id": 1,
         "patient_id": "0" * 64,
+        "batch_id": "0" * 64,
         "opening_id": "0" * 64,
         "resharing_id": "0" * 64,
         "filename": "css/base.css",

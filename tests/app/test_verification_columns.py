@@ -74,6 +74,8 @@ FREE_TABLES = {
     "check_differences": "what an earlier check found: the next one does not rely on it",
     "party_progress": "what a live page shows while a training runs",
     "steps": "durations and sizes as this machine measured them",
+    "batches": "a doctor's file, for some days: one that is altered does not open with the own key",
+    "batch_pieces": "the same: nobody without the doctor's key makes a box that it opens",
     "faults": "what the coordinator met; nobody else signs it",
 }
 

@@ -61,6 +61,7 @@ PAGES: dict[str | None, dict[str, str]] = {
         "patients.resharing.page": "/patients/resharing",
         "doctor.device.page": "/doctor/predictions/heart/device",
         "doctor.rules.page": "/doctor/suggestions/heart",
+        "doctor.batches.page": "/doctor/predictions/heart/batch",
         "versions.cards.page": "{card}",
     },
     "operator": {"operator.home": "/operator/"},
@@ -91,6 +92,12 @@ NO_PAGES = {
     "doctor.device.model",
     # In `test_answer`, from a result's passport.
     "doctor.passports.check",
+    # In `test_batches`, while a file is answered and when it is.
+    "doctor.batches.one",
+    "doctor.batches.empty",
+    "doctor.batches.columns",
+    "doctor.batches.problems",
+    "doctor.batches.file",
     # In `test_import`, as its steps follow each other.
     "imports.choose",
     "imports.check",

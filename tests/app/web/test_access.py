@@ -64,6 +64,7 @@ _ARGUMENTS = {
     "user_id": 4711,
     "appeal_id": 4711,
     "patient_id": "0" * 64,
+    "batch_id": "0" * 64,
     "opening_id": "0" * 64,
     "resharing_id": "0" * 64,
     "job_id": 4711,
