@@ -24,6 +24,12 @@ from app.models.patients import (
     PatientVersionRow,
 )
 from app.models.promotions import PromotionRow
+from app.models.record_ledger import (
+    DoctorAccountRow,
+    RecordChainRow,
+    RecordStepRow,
+    RecordTransactionRow,
+)
 from app.models.training import (
     AttemptRow,
     EvaluationRow,
@@ -50,6 +56,7 @@ __all__ = [
     "CheckDifferenceRow",
     "CheckRow",
     "DeploymentRow",
+    "DoctorAccountRow",
     "DoctorKeyRow",
     "EvaluationRow",
     "FaultRow",
@@ -71,6 +78,9 @@ __all__ = [
     "PatientRow",
     "PatientVersionRow",
     "PromotionRow",
+    "RecordChainRow",
+    "RecordStepRow",
+    "RecordTransactionRow",
     "ResultRow",
     "SessionRow",
     "StepRow",

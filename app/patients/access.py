@@ -25,14 +25,23 @@ UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Give the view the doctor's open key; without one the page asks for the password first."""
+    """Give the view the doctor's open key; without one the page asks for the password first.
+
+    With it the doctor's steps are signed for the ledger.
+    """
 
     @wraps(view)
     def guarded(**arguments: Any) -> Answer:
         key = doctor_key.find()
         if key is None:
             return unlock_page(PasswordForm(formdata=None))
-        return view(key, **arguments)
+        doctor, signing = login.person(), services().record_signing
+        # Before it is shown, and after it was done.
+        signing.sign_waiting(doctor, key)
+        answer = view(key, **arguments)
+        if request.method != "GET":
+            signing.sign_waiting(doctor, key)
+        return answer
 
     return guarded
 

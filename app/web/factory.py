@@ -42,6 +42,8 @@ from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.record_ledger_view import RecordLedgerViews
+from app.services.record_signing import RecordSigning
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
 from app.services.versions import Versions
@@ -144,6 +146,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         open_records=OpenRecords(database, audit, escrow, openings),
         opening_views=OpeningViews(database),
         open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
+        record_signing=RecordSigning(database),
+        record_ledger_views=RecordLedgerViews(database),
         ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),

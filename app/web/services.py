@@ -27,6 +27,8 @@ from app.services.operators import Operators
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.record_ledger_view import RecordLedgerViews
+from app.services.record_signing import RecordSigning
 from app.services.sessions import Sessions
 from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
@@ -62,6 +64,8 @@ class Services:
     open_records: OpenRecords
     opening_views: OpeningViews
     open_keys: OpenKeys
+    record_signing: RecordSigning
+    record_ledger_views: RecordLedgerViews
     ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages
