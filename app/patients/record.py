@@ -30,6 +30,9 @@ from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
 
+# What an export tells of a step.
+_ON_LEDGER = ("what", "by", "noted_at", "standing", "opening", "record", "account", "transaction")
+
 blueprint = Blueprint("record", __name__, url_prefix="/<patient_id>/record")
 
 
@@ -108,6 +111,10 @@ def export(key: OpenKey, patient_id: str) -> Answer:
         **asdict(found),
         "openings": [
             asdict(one) for one in services().opening_views.of_patient(doctor, key, patient.id)
+        ],
+        "ledger": [
+            {name: getattr(one, name) for name in _ON_LEDGER}
+            for one in services().record_ledger_views.of_patient(patient.id)
         ],
     }
     written = json.dumps(told, ensure_ascii=False, indent=2, default=_moment).encode()

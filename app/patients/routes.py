@@ -2,9 +2,9 @@
 
 patients/list.html gets `page` (a `PatientPage`), `search`, `orders`, `waiting` (openings that wait
 for an answer), `own` (the doctor's) and `names` (initials by identifier). patients/one.html gets
-`patient`, `openings`, `changes`, `own` (the doctor's opening under way, or None), `form` (a reason)
-and `password` (a form, or None where the session has confirmed it; `about` is the opening for which
-it was wrong).
+`patient`, `openings`, `changes`, `steps` (for the ledger), `own` (the doctor's opening under way,
+or None), `form` (a reason) and `password` (a form, or None where the session has confirmed it;
+`about` is the opening for which it was wrong).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from app.errors import RequestError
 from app.models import UserRow
-from app.patients import record
+from app.patients import ledger, record
 from app.patients.access import (
     SEE_OTHER,
     UNPROCESSABLE,
@@ -40,8 +40,12 @@ from app.web import doctor_key, login
 from app.web.roles import requires
 from app.web.services import services
 
+# So many steps are shown beside the record; the page of the ledger has them all.
+LATEST_STEPS = 6
+
 blueprint = Blueprint("patients", __name__, url_prefix="/patients")
-blueprint.register_blueprint(record.blueprint)
+for pages in (record, ledger):
+    blueprint.register_blueprint(pages.blueprint)
 
 
 @blueprint.get("/")
@@ -199,6 +203,7 @@ def _page(
         openings=services().opening_views.of_patient(login.person(), key, patient.id),
         own=own_of(patient, key),
         changes=services().opening_views.changes(patient.id),
+        steps=services().record_ledger_views.of_patient(patient.id)[:LATEST_STEPS],
         form=form,
         password=password or _password(),
         about=about,

@@ -224,7 +224,7 @@ def _values(session: Session, step: RecordStepRow, account: str, names: Sequence
 
 
 def _event_values(event: LedgerEvent) -> str:
-    values = event.values
+    values: Mapping[str, Any] = event.values
     told = [event.name, f"record {values['record'].hex()}"]
     if "id" in values:
         told.append(f"id {values['id'].hex()}")

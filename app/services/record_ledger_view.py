@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import LedgerTransactionRow, RecordStepRow, RecordTransactionRow
+from app.services.ledger_lines import TransactionLine, transaction_line
 from app.services.record_shares import names_of
 from app.services.record_steps import (
     APPROVE,
@@ -42,18 +43,22 @@ _STANDING: Final = {"": WAITS, DONE: ON_LEDGER, REFUSED: REFUSED_THERE}
 
 @dataclass(frozen=True)
 class StepOnLedger:
-    """A step: `what` in words, by whom; `block` and `at` where the local copy has them.
+    """A step: `what` in words, by whom.
 
-    `transaction` is "" before it is signed, `opening` for a sealing.
+    `record` is the digest by which the ledger knows the record; `opening` is "" for a sealing.
+    `transaction` and `account` are "" before it is signed; `mined` is what the local copy of the
+    ledger has of it, None before.
     """
 
     opening: str
+    record: str
     what: str
     by: str
     standing: str
+    noted_at: datetime
     transaction: str
-    block: int | None
-    at: datetime | None
+    account: str
+    mined: TransactionLine | None
 
 
 class RecordLedgerViews:
@@ -84,10 +89,12 @@ def _shown(session: Session, step: RecordStepRow, by: str) -> StepOnLedger:
     sent, copied = found if found is not None else (None, None)
     return StepOnLedger(
         opening=step.opening_id,
+        record=step.record,
         what=_WORDS.get(step.kind, step.kind),
         by=by,
         standing=_STANDING.get(sent.outcome, UNSIGNED) if sent else UNSIGNED,
+        noted_at=step.made_at,
         transaction=sent.transaction if sent else "",
-        block=copied.block if copied else None,
-        at=copied.block_time if copied else None,
+        account=sent.account if sent else "",
+        mined=transaction_line(copied) if copied else None,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_canonical_address
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -122,7 +123,7 @@ def _sign(session: Session, chain: Chain, account: LocalAccount, step: RecordSte
     nonce = 0 if newest is None else newest + 1
     signed = account.sign_transaction(
         {
-            "to": chain.contract,
+            "to": to_canonical_address(chain.contract),
             "data": interface(RECORDS).call_data(step.kind, arguments),
             "nonce": nonce,
             "gas": GAS,

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.models import AppealRow, Base, OpinionRow, PromotionRow, TrainingRow, UserRow
 from app.models.base import HASH
+from app.services import record_ledger
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
@@ -43,6 +44,7 @@ from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
 from app.services.record_sealing import Answer, Attributes
+from app.services.record_signing import RecordSigning
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
@@ -114,6 +116,12 @@ FREE_COLUMNS = {
     "openings.ended_at": "this machine's clock; the audit log has its own times",
     "opening_answers.answered_at": "this machine's clock; the audit log has its own times",
     "opening_answers.share": "lent for a while: one that is altered is named when it is used",
+    "doctor_accounts.sealed": "opens with the doctor's key, or not at all",
+    "doctor_accounts.made_at": "this machine's clock; the audit log has its own times",
+    "record_chains.gas_price": "what the worker found; a price that is not paid is refused",
+    "record_steps.made_at": "this machine's clock; the blocks have their own times",
+    "record_transactions.id": "their order; the blocks have it",
+    "record_transactions.nonce": "in the signed bytes, whose hash is compared",
     "ledger_roles.granted_at": "this machine's clock; the blocks have their own times",
 }
 
@@ -131,11 +139,15 @@ NAMED = {
     "ledger_transactions": "copy of the ledger",
     "parties": "part(y|ies)",
     "promotions": "promotion",
-    "doctor_keys": "(doctor’s key|sealed record|opening)",
-    "patients": "(sealed record|opening)",
+    "doctor_accounts": "(account of a doctor|sealing|opening)",
+    "doctor_keys": "(doctor’s key|sealed record|opening|account of a doctor|sealing)",
+    "record_chains": "contract of sealed records",
+    "record_steps": "(step |record |opening|sealing|transaction|.* of a sealed record)",
+    "record_transactions": "(transaction|sealing|opening|.* of a sealed record)",
+    "patients": "(sealed record|opening|record |step |sealing)",
     "patient_versions": "sealed record",
     "patient_entries": "sealed record",
-    "carers": "sealed record",
+    "carers": "(sealed record|record )",
     "openings": "opening",
     "opening_answers": "opening",
     "results": "(stored|results|training .*result)",
@@ -244,6 +256,9 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
         key = keys.find(token, keys.unlock(row, token, PASSWORD))
         assert key is not None
         opened.append(key)
+    roles, signing = LedgerRoles(database), RecordSigning(database)
+    roles.bring_up(federation.deployment, federation.ledger.registry)
+    assert record_ledger.bring_up(federation)
     escrow = Escrow.of(federation.settings)
     openings, patients = Openings(database, log, escrow), Patients(database, log, escrow)
     greta = Attributes("Lind", "Greta", "1951-03-08")
@@ -258,6 +273,9 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
             openings.decline(rows[2], asked)
             openings.open(rows[0], opened[0], asked)
             OpenRecords(database, log, escrow, openings).revise(rows[0], opened[0], patient, greta)
+    for number in (0, 1, 2, 0):
+        signing.sign_waiting(rows[number], opened[number])
+    assert record_ledger.bring_up(federation)
 
 
 def appeal(federation: Federation, training: str) -> None:

@@ -108,6 +108,7 @@ NO_PAGES = {
     "patients.record.page",
     "patients.record.edit",
     "patients.record.group",
+    "patients.ledger.page",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",
