@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.database import Database
 from app.models import DeploymentRow, RecordChainRow, RecordStepRow, RecordTransactionRow
@@ -46,19 +46,19 @@ def bring_up(federation: Federation) -> bool:
         _note_chain(federation, rpc)
         waiting = _waiting(federation)
         try:
-            fund(federation.endpoint, sorted({row.account for row, _ in waiting}))
+            fund(federation.endpoint, sorted({row.account for row in waiting}))
         except (Refused, RpcFailed) as error:
             _logger.warning("doctors’ accounts cannot pay for gas: %s", error)
             return False
-        # What is behind something that could not be sent would be refused for its absence.
+        # An account's transactions go in the order of their numbers.
         stuck: set[str] = set()
-        for row, patient in waiting:
-            outcome = None if {row.account, patient} & stuck else _send(rpc, row)
-            if outcome is None:
-                stuck |= {row.account, patient}
-                continue
-            with federation.database.transaction() as session:
-                session.get_one(RecordTransactionRow, row.id).outcome = outcome
+        for row in waiting:
+            held = row.account in stuck or _comes_too_early(federation.database, row)
+            outcome = None if held else _send(rpc, row)
+            if outcome is not None:
+                _note(federation.database, row, outcome)
+            if outcome in (None, OVERTAKEN):
+                stuck.add(row.account)
         return not stuck
 
 
@@ -72,17 +72,37 @@ def _note_chain(federation: Federation, rpc: Rpc) -> None:
         )
 
 
-def _waiting(federation: Federation) -> Sequence[tuple[RecordTransactionRow, str]]:
+def _waiting(federation: Federation) -> Sequence[RecordTransactionRow]:
     with federation.database.transaction() as session:
         genesis = session.get_one(DeploymentRow, federation.deployment).genesis_hash
-        query = (
-            select(RecordTransactionRow, RecordStepRow.patient_id)
-            .join(RecordStepRow, RecordStepRow.id == RecordTransactionRow.step_id)
-            .where(RecordTransactionRow.outcome == "")
-            .where(RecordTransactionRow.genesis_hash == genesis)
-            .order_by(RecordTransactionRow.id)
-        )
-        return [(row, patient) for row, patient in session.execute(query)]
+        query = select(RecordTransactionRow).filter_by(genesis_hash=genesis, outcome="")
+        return session.scalars(query.order_by(RecordTransactionRow.id)).all()
+
+
+def _comes_too_early(database: Database, row: RecordTransactionRow) -> bool:
+    """Whether an earlier step of the same record is not there: this one would be refused."""
+    mined = (
+        select(RecordTransactionRow.id)
+        .where(RecordTransactionRow.step_id == RecordStepRow.id)
+        .where(RecordTransactionRow.outcome.in_((DONE, REFUSED)))
+        .exists()
+    )
+    with database.transaction() as session:
+        step = session.get_one(RecordStepRow, row.step_id)
+        query = select(RecordStepRow.id).filter_by(patient_id=step.patient_id)
+        earlier = query.where(RecordStepRow.id < step.id, ~mined).limit(1)
+        return session.scalar(earlier) is not None
+
+
+def _note(database: Database, row: RecordTransactionRow, outcome: str) -> None:
+    """Note what became of one. Behind one that was overtaken all are signed again, in order."""
+    with database.transaction() as session:
+        session.get_one(RecordTransactionRow, row.id).outcome = outcome
+        if outcome == OVERTAKEN:
+            behind = delete(RecordTransactionRow).filter_by(
+                genesis_hash=row.genesis_hash, account=row.account, outcome=""
+            )
+            session.execute(behind.where(RecordTransactionRow.nonce > row.nonce))
 
 
 def _send(rpc: Rpc, row: RecordTransactionRow) -> str | None:

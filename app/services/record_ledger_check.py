@@ -115,9 +115,10 @@ def _accounts(report: Report, session: Session) -> None:
 def _chain(report: Report, federation: Federation, session: Session) -> None:
     """Which contract is signed for."""
     row = session.get(RecordChainRow, federation.deployment)
-    if row is not None:
-        at = federation.ledger.addresses[RECORDS]
-        report.compare("contract of sealed records, as noted for signing", at, row.contract)
+    signed = session.scalar(select(RecordTransactionRow.id).limit(1)) is not None
+    if row is not None or signed:
+        at, noted = federation.ledger.addresses[RECORDS], row.contract if row else NOTHING
+        report.compare("contract of sealed records, as noted for signing", at, noted)
 
 
 def _openings(report: Report, session: Session, steps: Sequence[RecordStepRow]) -> None:
@@ -169,13 +170,15 @@ def _sealings(report: Report, session: Session, steps: Sequence[RecordStepRow]) 
     digests: dict[str, list[str]] = {}
     last: dict[str, dict[str, Any]] = {}
     for step in sorted(steps, key=lambda one: one.id):
-        made = digests.setdefault(step.patient_id, [])
+        made, details = digests.setdefault(step.patient_id, []), json.loads(step.details)
         if step.kind == SEAL:
-            made.append(sealed_digest(step.patient_id, len(made) + 1))
-            last[step.patient_id] = json.loads(step.details)
+            commitments = details["commitments"]
+            made.append(sealed_digest(step.patient_id, len(made) + 1, commitments))
+            last[step.patient_id] = details
         expected = made[-1] if made else NOTHING
         what = f"step {step.kind} of record {step.patient_id[:12]}"
         report.compare(f"{what}, its digest", expected, step.record)
+        report.compare(f"{what}, its details", json.dumps(details, sort_keys=True), step.details)
     for row in session.scalars(select(PatientRow).where(PatientRow.erased_at.is_(None))):
         what, told = f"record {row.id[:12]}, its sealing for the ledger", last.get(row.id)
         report.compare(what, True, told is not None)
@@ -204,6 +207,7 @@ def _transaction(report: Report, session: Session, sent: _Sent) -> None:
         found = [_event_values(one) for one in sent.events]
         matched = next((one for one in expected if one == found), expected[0])
         report.compare(what, matched, found)
+        report.compare(f"{what}, as noted", True, row.outcome in ("", DONE))
     else:
         report.compare(f"{what}, waiting", "", row.outcome)
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.models import (
     CarerRow,
+    DeploymentRow,
     DoctorKeyRow,
     OpeningRow,
     PatientRow,
@@ -48,9 +49,13 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def sealed_digest(patient: str, number: int) -> str:
-    """How the ledger knows a patient's sharing of this number, from 1 on: SHA-256 in hex digits."""
-    return sha256(canonical(_LABEL, patient, number)).hexdigest()
+def sealed_digest(patient: str, number: int, commitments: str) -> str:
+    """How the ledger knows a patient's sharing of this number, from 1 on: SHA-256 in hex digits.
+
+    `commitments` is the digest of the sharing's commitments, in hex digits, too.
+    """
+    told = canonical(_LABEL, patient, number, bytes.fromhex(commitments))
+    return sha256(told).hexdigest()
 
 
 def note_seal(session: Session, doctor: int, patient: str) -> RecordStepRow:
@@ -59,7 +64,7 @@ def note_seal(session: Session, doctor: int, patient: str) -> RecordStepRow:
     query = select(RecordStepRow).filter_by(patient_id=patient, kind=SEAL)
     earlier = session.scalars(query.order_by(RecordStepRow.id)).all()
     last = earlier[-1] if earlier else None
-    if last and json.loads(last.details) == details and not _was_refused(session, last):
+    if last and json.loads(last.details) == details and not _in_vain(session, last):
         return last
     return _add(
         session,
@@ -67,7 +72,7 @@ def note_seal(session: Session, doctor: int, patient: str) -> RecordStepRow:
         opening_id="",
         user_id=doctor,
         kind=SEAL,
-        record=sealed_digest(patient, len(earlier) + 1),
+        record=sealed_digest(patient, len(earlier) + 1, details["commitments"]),
         details=json.dumps(details, sort_keys=True),
     )
 
@@ -125,9 +130,12 @@ def _requested(session: Session, opening: str) -> RecordStepRow | None:
     return session.scalars(query.order_by(RecordStepRow.id).limit(1)).first()
 
 
-def _was_refused(session: Session, step: RecordStepRow) -> bool:
-    query = select(RecordTransactionRow).filter_by(step_id=step.id, outcome=REFUSED)
-    return session.scalars(query).first() is not None
+def _in_vain(session: Session, step: RecordStepRow) -> bool:
+    """Whether the chain refused a sealing, or it was signed for another chain than today's."""
+    newest = select(DeploymentRow.genesis_hash).order_by(DeploymentRow.id.desc()).limit(1)
+    genesis = session.scalar(newest)
+    rows = session.scalars(select(RecordTransactionRow).filter_by(step_id=step.id))
+    return any(row.outcome == REFUSED or row.genesis_hash != genesis for row in rows)
 
 
 def _add(session: Session, **values: Any) -> RecordStepRow:

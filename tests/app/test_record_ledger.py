@@ -233,21 +233,29 @@ def test_what_was_sent_and_not_noted_is_not_sent_twice(clinic: Clinic) -> None:
     assert set(clinic.standings(clinic.patient())) == {ON_LEDGER}
 
 
-def test_a_number_that_is_used_already_is_replaced(clinic: Clinic) -> None:
+def test_what_was_overtaken_is_signed_again_with_all_behind_it(clinic: Clinic) -> None:
     clinic.deliver()
-    clinic.seal()
-    account = own_account(clinic, clinic.eva)
+    opening = clinic.opening()
     with Ledgers(clinic) as ledgers:
         # The database was restored from before this one: it does not know of it.
-        ledgers.of(account).openings.seal(b"\1" * 32, clinic.everybody(), 2)
-    clinic.sign()
-    assert clinic.deliver()
+        known = ledgers.of(own_account(clinic, clinic.eva)).openings
+        known.seal(b"\1" * 32, clinic.everybody(), 2)
+    for one in (clinic.eva, clinic.finn, clinic.eva):
+        clinic.sign(one)
+    assert not clinic.deliver()
     with clinic.database.transaction() as session:
-        outcomes = session.scalars(select(RecordTransactionRow.outcome)).all()
-    assert outcomes == [OVERTAKEN]
-    assert clinic.sign(clinic.eva) == 1
-    assert clinic.deliver()
-    assert len(clinic.told()) == 2
+        rows = session.scalars(select(RecordTransactionRow).order_by(RecordTransactionRow.id)).all()
+    # What finn signed is whole, and waits for what eva has to sign again.
+    accounts = [clinic.account(clinic.eva), clinic.account(clinic.finn)]
+    assert [(one.account, one.outcome) for one in rows] == [
+        (accounts[0], OVERTAKEN), (accounts[1], ""),
+    ]  # fmt: skip
+    clinic.sign(clinic.eva)
+    # Its approval is older than the request that it now waits for, and the opening waits for it.
+    assert [clinic.deliver() for _ in range(3)] == [False, True, True]
+    found = clinic.federation.ledger.openings.find(bytes.fromhex(opening))
+    assert found is not None
+    assert (found.stage, found.approvals) == (Stage.ENDED, 2)
     told = clinic.found()
     assert len(told) == 1
     assert "Sealed of a sealed record" in told[0]
@@ -409,3 +417,14 @@ def test_an_erased_record_leaves_its_steps(clinic: Clinic) -> None:
     assert clinic.deliver()
     assert clinic.told()[-1] == ("RecordClosed", clinic.account(clinic.eva))
     assert clinic.found() == []
+
+
+def test_on_another_chain_a_record_is_sealed_again(clinic: Clinic) -> None:
+    clinic.deliver()
+    patient = clinic.seal()
+    clinic.sign()
+    clinic.change(update(RecordTransactionRow).values(genesis_hash="f" * 64, outcome="done"))
+    clinic.openings.ask(clinic.eva.row, clinic.eva.key, patient, "A fall")
+    assert clinic.sign(clinic.eva) == 2
+    assert clinic.deliver()
+    assert [name for name, _ in clinic.told()] == ["Sealed", "OpeningRequested"]
