@@ -134,7 +134,7 @@ def erase(key: OpenKey, patient_id: str) -> Answer:
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
-    flash("The patient is erased. Only the audit log knows that there was a record.", "success")
+    flash("The patient is erased. The audit log and the ledger know that there was one.", "success")
     return redirect(url_for("patients.listed"), SEE_OTHER)
 
 

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_canonical_address
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.models import (
     DeploymentRow,
+    DoctorAccountRow,
     RecordChainRow,
     RecordStepRow,
     RecordTransactionRow,
@@ -58,18 +58,18 @@ class RecordSigning:
 
     def sign_waiting(self, doctor: UserRow, key: OpenKey) -> int:
         """Sign what waits of the doctor's steps and can be signed now; how many were."""
+        with self._database.transaction() as session:
+            chain = find_chain(session) if unsigned(session, doctor.id) else None
+        if chain is None:
+            return 0
         try:
             with self._database.transaction() as session:
-                steps = unsigned(session, doctor.id)
-                chain = find_chain(session) if steps else None
-                if chain is None:
-                    return 0
+                _lock(session, key.number)
                 account = open_account(session, key.number, key.private)
                 if account is None:
                     return 0
+                steps = unsigned(session, doctor.id)
                 return sum(_sign(session, chain, account, step) for step in steps)
-        except IntegrityError:
-            return 0  # Another window signed them meanwhile.
         except CryptoError as error:
             # The check of the ledger names it; nobody's work waits for it.
             _logger.warning("the account of doctor %s does not open: %s", doctor.id, error)
@@ -107,6 +107,12 @@ def call_of(session: Session, step: RecordStepRow) -> list[Any] | None:
     if step.kind in (REQUEST, EMERGENCY):
         return [record, opening, bytes.fromhex(details["reason"])]
     return [opening]
+
+
+def _lock(session: Session, key: int) -> None:
+    """Let one window at a time sign with an account. A write locks on every database."""
+    row = update(DoctorAccountRow).filter_by(key_id=key).values(key_id=DoctorAccountRow.key_id)
+    session.execute(row.execution_options(synchronize_session=False))
 
 
 def _sign(session: Session, chain: Chain, account: LocalAccount, step: RecordStepRow) -> bool:
