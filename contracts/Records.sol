@@ -10,7 +10,8 @@ contract Records is Permissions {
     enum Stage {
         None,
         Requested,
-        Opened
+        Opened,
+        Ended
     }
 
     struct Opening {
@@ -25,12 +26,16 @@ contract Records is Permissions {
     mapping(bytes32 record => uint8) private _quorums;
     mapping(bytes32 record => mapping(address doctor => bool)) private _cares;
     mapping(bytes32 id => Opening) private _openings;
-    mapping(bytes32 id => mapping(address doctor => bool)) private _approved;
+    mapping(bytes32 id => mapping(address doctor => bool)) private _answered;
 
     event Sealed(bytes32 indexed record, address indexed doctor, address[] doctors, uint8 quorum);
     event OpeningRequested(bytes32 indexed record, bytes32 indexed id, address indexed doctor, bytes32 reasonHash);
     event OpeningApproved(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event OpeningDeclined(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event EmergencyDeclared(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
     event RecordOpened(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event RecordClosed(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event OpeningWithdrawn(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
 
     error AlreadySealed(bytes32 record);
     error NotInCare(bytes32 record, address doctor);
@@ -62,35 +67,51 @@ contract Records is Permissions {
     }
 
     /// @notice Ask for `record` under the fresh identifier `id`; the sender counts as one approval.
-    /// @param reasonHash Salted SHA-256 of the reason.
+    /// @param reasonHash Digest of the reason as it is sealed, or salted.
     function request(bytes32 record, bytes32 id, bytes32 reasonHash) external {
-        _requireCare(record, msg.sender);
-        if (id == 0 || reasonHash == 0) revert EmptyHash();
-        if (_openings[id].stage != Stage.None) revert AlreadyRequested(id);
-        _openings[id] = Opening(Stage.Requested, 1, msg.sender, record);
-        _approved[id][msg.sender] = true;
-        emit OpeningRequested(record, id, msg.sender, reasonHash);
+        _request(record, id, reasonHash, 1);
+    }
+
+    /// @notice Ask in an emergency: the administration's share counts as another approval.
+    /// @dev Nobody but the sender says that it is one: hence an event of its own.
+    function requestInEmergency(bytes32 record, bytes32 id, bytes32 reasonHash) external {
+        _request(record, id, reasonHash, 2);
+        emit EmergencyDeclared(record, id, msg.sender);
     }
 
     /// @notice Approve the request `id` as another doctor of the record's.
     function approve(bytes32 id) external {
-        Opening storage opening = _requireStage(id, Stage.Requested);
-        _requireCare(opening.record, msg.sender);
-        if (_approved[id][msg.sender]) revert Twice(msg.sender);
-        _approved[id][msg.sender] = true;
+        Opening storage opening = _answer(id);
         ++opening.approvals;
         emit OpeningApproved(opening.record, id, msg.sender);
+    }
+
+    /// @notice Say no to the request `id` as another doctor of the record's; others may approve.
+    function decline(bytes32 id) external {
+        emit OpeningDeclined(_answer(id).record, id, msg.sender);
     }
 
     /// @notice Open what the sender asked for, once a quorum approved.
     function open(bytes32 id) external {
         Opening storage opening = _requireStage(id, Stage.Requested);
-        if (opening.doctor != msg.sender) revert NotYours(opening.doctor, msg.sender);
+        _requireOwn(opening);
         _requireRole(DOCTOR, msg.sender);
         uint8 quorum = _quorums[opening.record];
         if (opening.approvals < quorum) revert NoQuorum(quorum, opening.approvals);
         opening.stage = Stage.Opened;
         emit RecordOpened(opening.record, id, msg.sender);
+    }
+
+    /// @notice Close what the sender opened, or withdraw what the sender asked for.
+    /// @dev Without a role: who is no doctor any more may still end what was begun.
+    function close(bytes32 id) external {
+        Opening storage opening = _openings[id];
+        Stage stage = opening.stage;
+        if (stage != Stage.Requested && stage != Stage.Opened) revert WrongStage(Stage.Opened, stage);
+        _requireOwn(opening);
+        opening.stage = Stage.Ended;
+        if (stage == Stage.Opened) emit RecordClosed(opening.record, id, msg.sender);
+        else emit OpeningWithdrawn(opening.record, id, msg.sender);
     }
 
     /// @notice How many doctors open `record`; 0 if it was never sealed.
@@ -101,6 +122,27 @@ contract Records is Permissions {
     /// @notice How far the request `id` is.
     function openingOf(bytes32 id) external view returns (Opening memory) {
         return _openings[id];
+    }
+
+    function _request(bytes32 record, bytes32 id, bytes32 reasonHash, uint8 approvals) private {
+        _requireCare(record, msg.sender);
+        if (id == 0 || reasonHash == 0) revert EmptyHash();
+        if (_openings[id].stage != Stage.None) revert AlreadyRequested(id);
+        _openings[id] = Opening(Stage.Requested, approvals, msg.sender, record);
+        _answered[id][msg.sender] = true;
+        emit OpeningRequested(record, id, msg.sender, reasonHash);
+    }
+
+    /// @dev What the sender's answer is to, once for each doctor of the record's.
+    function _answer(bytes32 id) private returns (Opening storage opening) {
+        opening = _requireStage(id, Stage.Requested);
+        _requireCare(opening.record, msg.sender);
+        if (_answered[id][msg.sender]) revert Twice(msg.sender);
+        _answered[id][msg.sender] = true;
+    }
+
+    function _requireOwn(Opening storage opening) private view {
+        if (opening.doctor != msg.sender) revert NotYours(opening.doctor, msg.sender);
     }
 
     function _requireCare(bytes32 record, address doctor) private view {

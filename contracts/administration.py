@@ -55,6 +55,10 @@ def _openings(doctors: list[Ledger]) -> Iterator[Phase]:
     yield _one("request", lambda: first.request(record, opening, course_digest("reason")))
     yield _one("approve", lambda: second.approve(record, opening))
     yield _one("open", lambda: first.open(record, opening))
+    yield _one("close", lambda: first.close(record, opening))
+    urgent, why = course_digest("urgent opening"), course_digest("urgent reason")
+    yield _one("requestInEmergency", lambda: first.request_in_emergency(record, urgent, why))
+    yield _one("decline", lambda: second.decline(record, urgent))
 
 
 def _expiry(

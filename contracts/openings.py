@@ -8,7 +8,7 @@ from eth_utils.address import to_checksum_address
 
 from contracts.artifact import RECORDS
 from contracts.client import Client
-from contracts.records import OpeningRecord, Receipt, Stage
+from contracts.records import LedgerEvent, OpeningRecord, Receipt, Stage
 from contracts.rpc import Rpc
 from contracts.sender import Sender
 
@@ -48,6 +48,14 @@ class Openings(Client):
             lambda: self._find("OpeningRequested", (record, opening, self.account), same),
         )
 
+    def request_in_emergency(self, record: bytes, opening: bytes, reason_hash: bytes) -> Receipt:
+        """Ask as `request` does; the administration's share counts as another approval."""
+        return self._send(
+            "requestInEmergency",
+            (record, opening, reason_hash),
+            lambda: self._find("EmergencyDeclared", (record, opening, self.account), {}),
+        )
+
     def approve(self, record: bytes, opening: bytes) -> Receipt:
         """Approve another doctor's request, once."""
         return self._send(
@@ -56,7 +64,28 @@ class Openings(Client):
             lambda: self._find("OpeningApproved", (record, opening, self.account), {}),
         )
 
+    def decline(self, record: bytes, opening: bytes) -> Receipt:
+        """Say no to another doctor's request, once."""
+        indexed = record, opening, self.account
+        return self._send("decline", (opening,), lambda: self._find("OpeningDeclined", indexed, {}))
+
     def open(self, record: bytes, opening: bytes) -> Receipt:
         """Open what this account asked for, once a quorum approved."""
         indexed = record, opening, self.account
         return self._send("open", (opening,), lambda: self._find("RecordOpened", indexed, {}))
+
+    def close(self, record: bytes, opening: bytes) -> Receipt:
+        """Close what this account opened, or withdraw what it asked for."""
+        indexed = record, opening, self.account
+
+        def find_done() -> Receipt | None:
+            return self._find("RecordClosed", indexed, {}) or self._find(
+                "OpeningWithdrawn", indexed, {}
+            )
+
+        return self._send("close", (opening,), find_done)
+
+    def history(self) -> tuple[LedgerEvent, ...]:
+        """Return all events of the contract, in the chain's order."""
+        wanted = {"address": self.contract, "fromBlock": "0x0", "toBlock": "latest"}
+        return tuple(map(self._interface.event, self._rpc.call("eth_getLogs", wanted)))

@@ -49,6 +49,7 @@ class Stage(IntEnum):
     NONE = 0
     REQUESTED = 1
     OPENED = 2
+    ENDED = 3
 
 
 class TrainingState(IntEnum):

@@ -85,7 +85,16 @@ EVENTS: Final[Mapping[str, Words]] = {
         "Opening asked for", "A doctor asked to open a sealed record, for a reason kept elsewhere."
     ),
     "OpeningApproved": Words("Opening approved", "Another doctor of the record’s agreed to it."),
+    "OpeningDeclined": Words("Opening declined", "Another doctor of the record’s said no to it."),
+    "EmergencyDeclared": Words(
+        "Emergency",
+        "The doctor asked in an emergency: the administration’s share counts as one approval.",
+    ),
     "RecordOpened": Words("Record opened", "Enough doctors had agreed, and the record was opened."),
+    "RecordClosed": Words("Record closed", "The doctor who had opened it says that it is closed."),
+    "OpeningWithdrawn": Words(
+        "Opening withdrawn", "The doctor who had asked took it back, or nobody agreed in time."
+    ),
     "TrainingOpened": Words(
         "Training opened",
         "The plan’s hash, the first model and everybody who takes part are fixed from here on.",
@@ -167,8 +176,11 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "decide": "Decided an appeal",
     "seal": "Sealed a record",
     "request": "Asked to open a record",
+    "requestInEmergency": "Asked to open a record in an emergency",
     "approve": "Approved an opening",
+    "decline": "Declined an opening",
     "open": "Opened a record",
+    "close": "Closed a record, or withdrew a request",
     "expire": "Ended a late attempt",
     "openTraining": "Opened the training",
     "openAttempt": "Opened an attempt",

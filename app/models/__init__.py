@@ -25,6 +25,12 @@ from app.models.patients import (
     PatientVersionRow,
 )
 from app.models.promotions import PromotionRow
+from app.models.record_ledger import (
+    DoctorAccountRow,
+    RecordChainRow,
+    RecordStepRow,
+    RecordTransactionRow,
+)
 from app.models.resharing import ResharingPartRow, ResharingRecordRow, ResharingRow
 from app.models.training import (
     AttemptRow,
@@ -54,6 +60,7 @@ __all__ = [
     "CheckDifferenceRow",
     "CheckRow",
     "DeploymentRow",
+    "DoctorAccountRow",
     "DoctorKeyRow",
     "EvaluationRow",
     "FaultRow",
@@ -75,6 +82,9 @@ __all__ = [
     "PatientRow",
     "PatientVersionRow",
     "PromotionRow",
+    "RecordChainRow",
+    "RecordStepRow",
+    "RecordTransactionRow",
     "ResharingPartRow",
     "ResharingRecordRow",
     "ResharingRow",

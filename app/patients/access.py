@@ -24,10 +24,15 @@ from fl.datasets import get_task, task_names
 Answer = Response | str | tuple[str, HTTPStatus]
 SEE_OTHER: Final = HTTPStatus.SEE_OTHER
 UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
+# So many steps are shown beside the record; the page of the ledger has them all.
+_LATEST_STEPS: Final = 6
 
 
 def with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Give the view the doctor's open key; without one the page asks for the password first."""
+    """Give the view the doctor's open key; without one the page asks for the password first.
+
+    With it the doctor's steps are signed for the ledger.
+    """
 
     @wraps(view)
     def guarded(**arguments: Any) -> Answer:
@@ -37,7 +42,13 @@ def with_key(view: Callable[..., Answer]) -> Callable[..., Answer]:
             return Response(headers={"HX-Redirect": request.path.removesuffix("/now")})
         if key is None:
             return unlock_page(PasswordForm(formdata=None))
-        return view(key, **arguments)
+        doctor, signing = login.person(), services().record_signing
+        # Before it is shown, and after it was done.
+        signing.sign_waiting(doctor, key)
+        answer = view(key, **arguments)
+        if request.method != "GET":
+            signing.sign_waiting(doctor, key)
+        return answer
 
     return guarded
 
@@ -88,6 +99,7 @@ def patient_page(
         openings=services().opening_views.of_patient(doctor, key, patient.id),
         own=own_of(patient, key),
         changes=services().opening_views.changes(patient.id),
+        steps=services().record_ledger_views.of_patient(patient.id)[:_LATEST_STEPS],
         form=form or AskForm(formdata=None),
         password=password or password_form(),
         about=about,

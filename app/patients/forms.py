@@ -250,7 +250,7 @@ class AskForm(ReasonForm):
     emergency = BooleanField(
         "This is an emergency",
         description="The administration’s share counts as one colleague’s approval, so with two of "
-        "three the record opens at once. The whole care group and the audit log are told.",
+        "three the record opens at once. The care group, audit log and ledger are told.",
     )
 
 

@@ -34,6 +34,9 @@ from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
 
+# What an export tells of a step.
+_ON_LEDGER = ("what", "by", "noted_at", "standing", "opening", "record", "account", "transaction")
+
 blueprint = Blueprint("record", __name__, url_prefix="/<patient_id>/record")
 
 
@@ -132,6 +135,10 @@ def export(key: OpenKey, patient_id: str) -> Answer:
         "openings": [
             asdict(one) for one in services().opening_views.of_patient(doctor, key, patient.id)
         ],
+        "ledger": [
+            {name: getattr(one, name) for name in _ON_LEDGER}
+            for one in services().record_ledger_views.of_patient(patient.id)
+        ],
     }
     written = json.dumps(told, ensure_ascii=False, indent=2, default=_moment).encode()
     return file_answer(written, "application/json", f"patient-{patient.short}.json")
@@ -150,7 +157,7 @@ def erase(key: OpenKey, patient_id: str) -> Answer:
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
-    flash("The patient is erased. Only the audit log knows that there was a record.", "success")
+    flash("The patient is erased. The audit log and the ledger know that there was one.", "success")
     return redirect(url_for("patients.listed"), SEE_OTHER)
 
 

@@ -2,9 +2,9 @@
 
 patients/list.html gets `page` (a `PatientPage`), `search`, `orders`, `waiting` (openings that wait
 for an answer), `own` (the doctor's), `shares` (what wants new ones) and `names` (initials by
-identifier). patients/one.html gets `patient`, `openings`, `changes`, `own` (the doctor's opening
-under way, or None), `form` (a reason) and `password` (a form, or None where the session has
-confirmed it; `about` is the opening for which it was wrong).
+identifier). patients/one.html gets `patient`, `openings`, `changes`, `steps` (for the ledger),
+`own` (the doctor's opening under way, or None), `form` (a reason) and `password` (a form, or None
+where the session has confirmed it; `about` is the opening for which it was wrong).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from app.errors import RequestError
 from app.models import UserRow
-from app.patients import adding, consent, record, resharing
+from app.patients import adding, consent, ledger, record, resharing
 from app.patients.access import (
     SEE_OTHER,
     UNPROCESSABLE,
@@ -44,10 +44,8 @@ from app.web.roles import requires
 from app.web.services import services
 
 blueprint = Blueprint("patients", __name__, url_prefix="/patients")
-blueprint.register_blueprint(record.blueprint)
-blueprint.register_blueprint(resharing.blueprint)
-blueprint.register_blueprint(consent.blueprint)
-blueprint.register_blueprint(adding.blueprint)
+for pages in (adding, consent, ledger, record, resharing):
+    blueprint.register_blueprint(pages.blueprint)
 
 
 @blueprint.get("/")

@@ -14,6 +14,7 @@ from app.errors import RequestError, SignInRefused
 from app.models import DoctorKeyRow, UserRow
 from app.models.base import now
 from app.services.audit import AuditLog
+from app.services.doctor_accounts import make_missing
 from app.services.passwords import Passwords
 from app.services.roles import DOCTOR
 from crypto.envelope import new_private_key, private_key_bytes, public_key_bytes
@@ -45,6 +46,7 @@ class DoctorKeys:
         session.flush()
         details = {"public_key": row.public_key}
         self._audit.add(person, "doctor_key.made", person.email, details, session)
+        make_missing(session, self._audit, person, row)
         return row
 
     def change_password(self, session: Session, person: UserRow, old: str, new: str) -> None:
@@ -80,6 +82,7 @@ class DoctorKeys:
             raise SignInRefused(WRONG)
         with self._database.transaction() as session:
             row = find_current(session, person.id) or self.make(session, person, password)
+            make_missing(session, self._audit, person, row)
             try:
                 return row, unlock(row.locked, password, person.id)
             except (LockError, EncodingError) as error:

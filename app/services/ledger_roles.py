@@ -3,7 +3,8 @@
 A decision is taken in the database, with its entry in the audit log; the registry follows. What it
 should hold is computed anew each time, so that nothing is forgotten when the chain was away. A
 hospital's operator acts by the hospital's own account, and an administrator of the application is
-none of the registry: those are two keys of the installation.
+none of the registry: those are two keys of the installation. A doctor has the role for the account
+beside the own key, too, which signs what is done with sealed records.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.models import LedgerRoleRow, UserRow, WalletRow
+from app.models import (
+    DoctorAccountRow,
+    DoctorKeyRow,
+    LedgerRoleRow,
+    RecordTransactionRow,
+    UserRow,
+    WalletRow,
+)
 from app.services.accounts import ACTIVE
 from app.services.check_report import NOTHING, Report
 from app.services.roles import AUDITOR, DOCTOR
@@ -94,7 +102,21 @@ def _wanted(session: Session) -> set[Held]:
         .where(WalletRow.state == AUTHORISED, UserRow.state == ACTIVE)
         .where(UserRow.role.in_(PERMISSIONS))
     )
-    return {(address, role) for address, role in session.execute(query) if role}
+    wallets = {(address, role) for address, role in session.execute(query) if role}
+    return wallets | {(address, DOCTOR) for address in _doctors_accounts(session)}
+
+
+def _doctors_accounts(session: Session) -> set[str]:
+    """The accounts of doctors' keys, and those of which something signed still has to be sent."""
+    accounts = (
+        select(DoctorAccountRow.address)
+        .join(DoctorKeyRow, DoctorKeyRow.id == DoctorAccountRow.key_id)
+        .join(UserRow, UserRow.id == DoctorKeyRow.user_id)
+        .where(DoctorKeyRow.lost_at.is_(None))
+        .where(UserRow.state == ACTIVE, UserRow.role == DOCTOR)
+    )
+    waiting = select(RecordTransactionRow.account).filter_by(outcome="")
+    return set(session.scalars(accounts)) | set(session.scalars(waiting))
 
 
 def _held(session: Session, deployment: int) -> set[Held]:

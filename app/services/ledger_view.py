@@ -10,12 +10,15 @@ from sqlalchemy.orm import Session, selectinload
 from app.database import Database
 from app.models import (
     DeploymentRow,
+    DoctorAccountRow,
+    DoctorKeyRow,
     LedgerCopyRow,
     LedgerEventRow,
     LedgerMentionRow,
     LedgerTransactionRow,
     PartyRow,
     TrainingRow,
+    UserRow,
 )
 from app.services.federation import COORDINATOR, DEPUTY
 from app.services.ledger_lines import (
@@ -153,7 +156,12 @@ def _names(session: Session) -> dict[str, str]:
     found: dict[str, str] = {}
     for coordinator, deputy in heads:
         found |= {coordinator: COORDINATOR, deputy: DEPUTY}
-    return found | parties
+    doctors = (
+        select(DoctorAccountRow.address, UserRow.name)
+        .join(DoctorKeyRow, DoctorKeyRow.id == DoctorAccountRow.key_id)
+        .join(UserRow, UserRow.id == DoctorKeyRow.user_id)
+    )
+    return dict(iter(session.execute(doctors))) | found | parties
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -44,6 +44,7 @@ from app.services.record_sealing import (
     seal_version,
 )
 from app.services.record_shares import carer_of, group_of, names_of, put_together
+from app.services.record_steps import note_seal
 from app.services.resharing_deal import drop_resharings
 from crypto.errors import SealError
 from crypto.feldman import new_secret
@@ -182,6 +183,7 @@ class OpenRecords:
             details = {**dealt.details, "digest": record_digest(session, patient)}
             self._audit.add(doctor, "record.resealed", patient, details, session)
             self._openings.end_all(session, patient, doctor)
+            note_seal(session, doctor.id, patient)
 
     def export(self, doctor: UserRow, key: OpenKey, patient: str) -> Record:
         """The record, to be handed to the patient, which the audit log notes. Raises as `read`."""

@@ -39,6 +39,7 @@ from app.services.record_sealing import (
     public_key,
 )
 from app.services.record_shares import carer_of, escrow_point, group_of, own_share, put_together
+from app.services.record_steps import note_opening
 from crypto.box import seal_box
 from crypto.feldman import fits
 
@@ -225,8 +226,9 @@ class Openings:
         row: OpeningRow,
         more: Mapping[str, object] | None = None,
     ) -> None:
-        """An entry without the reason: it may name the patient, and the log is read by others."""
+        """A step for the ledger, and an entry without the reason, which may name the patient."""
         details = {"opening": row.id, **(more or {})}
+        note_opening(session, action, by, row)
         self._audit.add(by, action, row.patient_id, details, session)
 
 

@@ -40,6 +40,7 @@ from app.services.record_sealing import (
     seal_version,
 )
 from app.services.record_shares import carer_of, group_of
+from app.services.record_steps import note_seal
 from crypto.feldman import Commitments, deal, new_secret
 
 # The smallest group that loses a doctor and still opens its records.
@@ -138,6 +139,7 @@ class Patients:
             session.add_all(dealt.carers)
             session.flush()
             details = {**dealt.details, "digest": record_digest(session, identifier)}
+            note_seal(session, doctor.id, identifier)
             self._audit.add(doctor, "record.sealed", identifier, details, session)
             return identifier
 

@@ -25,6 +25,7 @@ from app.services.ledger_roles import check_roles
 from app.services.members_check import check_deployment, check_members
 from app.services.promotion_check import check_promotions
 from app.services.record_check import check_records
+from app.services.record_ledger_check import check_record_ledger
 from app.services.training_check import TrainingCheck, training_name
 from app.services.verification_progress import Progress
 
@@ -72,6 +73,8 @@ class Verification:
             guard("promotions", partial(check_promotions, self._report, self._federation, session))
             guard("appeals", partial(check_appeals, self._report, self._federation, session))
             guard("sealed records", partial(check_records, self._report, session))
+            told = partial(check_record_ledger, self._report, self._federation, session)
+            guard("openings on the ledger", told)
             for row in rows:
                 self._training(session, row)
             self._tell("copy of the ledger")

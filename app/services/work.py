@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.errors import AppError, LeaseLost, RequestError
 from app.models import JobRow
-from app.services import appeal_writing, promotions
+from app.services import appeal_writing, promotions, record_ledger
 from app.services.anchoring import EVERY, Anchoring, last_entry
 from app.services.approvals import Approvals
 from app.services.audit import SYSTEM, AuditLog
@@ -132,7 +132,11 @@ class Worker:
         has_work, checks = jobs.has_work(), Checks(jobs.database)
         wants_check = jobs.current() is None and checks.has_work()
         wants_roles = LedgerRoles(jobs.database).has_work(self._deployment)
-        wants_writing = promotions.has_work(jobs.database) or appeal_writing.has_work(jobs.database)
+        wants_writing = (
+            promotions.has_work(jobs.database)
+            or appeal_writing.has_work(jobs.database)
+            or record_ledger.has_work(jobs.database)
+        )
         grown = last_entry(jobs.database) >= self._anchored + EVERY
         if not (has_work or wants_check or wants_roles or wants_writing or grown):
             return POLL_SECONDS
@@ -144,7 +148,10 @@ class Worker:
         with held, open_federation(self._settings) as federation:
             self._deployment = federation.deployment
             jobs.adopt(federation.deployment)
-            written = _follow_people(federation) & promotions.write_waiting(federation)
+            followed = _follow_people(federation)
+            written = followed & promotions.write_waiting(federation)
+            # Without the role a doctor's step would be refused for good.
+            written &= followed and record_ledger.bring_up(federation)
             written &= appeal_writing.write_waiting(federation)
             if wants_check and jobs.current() is None:
                 self._check_all(checks, federation)

@@ -45,6 +45,8 @@ from app.services.passwords import Passwords
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.record_ledger_view import RecordLedgerViews
+from app.services.record_signing import RecordSigning
 from app.services.resharing import Resharings
 from app.services.resharing_view import ResharingViews
 from app.services.retention import Retention
@@ -158,6 +160,8 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         resharings=Resharings(database, audit, escrow, openings),
         resharing_views=ResharingViews(database),
         open_keys=OpenKeys(database, DoctorKeys(database, audit, made_passwords)),
+        record_signing=RecordSigning(database),
+        record_ledger_views=RecordLedgerViews(database),
         ledger_roles=LedgerRoles(database),
         wallets=Wallets(database, audit),
         wallet_messages=WalletMessages(database),

@@ -29,6 +29,8 @@ from app.services.outcomes import Outcomes
 from app.services.patients import Patients
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes
+from app.services.record_ledger_view import RecordLedgerViews
+from app.services.record_signing import RecordSigning
 from app.services.resharing import Resharings
 from app.services.resharing_view import ResharingViews
 from app.services.retention import Retention
@@ -72,6 +74,8 @@ class Services:
     open_keys: OpenKeys
     outcomes: Outcomes
     retention: Retention
+    record_signing: RecordSigning
+    record_ledger_views: RecordLedgerViews
     ledger_roles: LedgerRoles
     wallets: Wallets
     wallet_messages: WalletMessages

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.models import AppealRow, Base, OpinionRow, PromotionRow, TrainingRow, UserRow
 from app.models.base import HASH, now
+from app.services import record_ledger
 from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
@@ -45,6 +46,7 @@ from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
 from app.services.record_entries import Answer
 from app.services.record_sealing import Attributes
+from app.services.record_signing import RecordSigning
 from app.services.requests import TrainingRequest
 from app.services.resharing import Resharings
 from app.services.retention import Retention
@@ -122,6 +124,12 @@ FREE_COLUMNS = {
     "opening_answers.answered_at": "this machine's clock; the audit log has its own times",
     "opening_answers.share": "lent for a while: one that is altered is named when it is used",
     "resharings.begun_at": "this machine's clock; the audit log has its own times",
+    "doctor_accounts.sealed": "opens with the doctor's key, or not at all",
+    "doctor_accounts.made_at": "this machine's clock; the audit log has its own times",
+    "record_chains.gas_price": "what the worker found; a price that is not paid is refused",
+    "record_steps.made_at": "this machine's clock; the blocks have their own times",
+    "record_transactions.id": "their order; the blocks have it",
+    "record_transactions.nonce": "in the signed bytes, whose hash is compared",
     "ledger_roles.granted_at": "this machine's clock; the blocks have their own times",
 }
 
@@ -139,11 +147,15 @@ NAMED = {
     "ledger_transactions": "copy of the ledger",
     "parties": "part(y|ies)",
     "promotions": "promotion",
-    "doctor_keys": "(doctor’s key|sealed record|opening)",
-    "patients": "((sealed|prolonged) record|opening)",
+    "doctor_accounts": "(account of a doctor|sealing|opening)",
+    "doctor_keys": "(doctor’s key|sealed record|opening|account of a doctor|sealing)",
+    "record_chains": "contract of sealed records",
+    "record_steps": "(step |record |opening|sealing|transaction|.* of a sealed record)",
+    "record_transactions": "(transaction|sealing|opening|.* of a sealed record)",
+    "patients": "((sealed|prolonged) record|opening|record |step |sealing)",
     "patient_versions": "sealed record",
     "patient_entries": "sealed record",
-    "carers": "sealed record",
+    "carers": "(sealed record|record )",
     "openings": "opening",
     "opening_answers": "opening",
     "resharings": "resharing",
@@ -258,6 +270,9 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
         key = keys.find(token, keys.unlock(row, token, PASSWORD))
         assert key is not None
         opened.append(key)
+    roles, signing = LedgerRoles(database), RecordSigning(database)
+    roles.bring_up(federation.deployment, federation.ledger.registry)
+    assert record_ledger.bring_up(federation)
     escrow = Escrow.of(federation.settings)
     openings, patients = Openings(database, log, escrow), Patients(database, log, escrow)
     consent = Consent(AGREED, on="2020-01-02", noted_by="gia")
@@ -284,6 +299,9 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
     begun = resharings.begin(rows[0], opened[0], {rows[2].id: newcomer.id})
     assert begun.records == 2
     assert resharings.deal(rows[0], opened[0], begun.id) == 0
+    for number in (0, 1, 2, 0):
+        signing.sign_waiting(rows[number], opened[number])
+    assert record_ledger.bring_up(federation)
 
 
 def appeal(federation: Federation, training: str) -> None:

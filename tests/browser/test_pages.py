@@ -124,6 +124,7 @@ NO_PAGES = {
     "patients.resharing.now",
     "patients.consent.page",
     "patients.adding.vitals",
+    "patients.ledger.page",
     # It only leads on.
     "patients.opening",
     "versions.cards.document",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Site
-from tests.browser.person import WAYS, Person, View
+from tests.browser.person import LONG, WAYS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
+# What stands on the ledger of one opening, the newest first.
+STEPS = (
+    "Closed or withdrawn", "Opened", "Approved", "Asked for", "Sealed among the care group",
+)  # fmt: skip
 REASON = "Fell in the bath, blood pressure unknown"
 
 
@@ -58,6 +63,8 @@ def test_a_record_is_sealed_and_opened_with_a_colleague(
     ines.require_good_page()
     ines.open(f"{path}/record")
     expect(ines.page.get_by_text("The record is closed.")).to_be_visible()
+
+    _on_the_ledger(ines, path)
 
     ada = arrive(view, "administrator")
     ada.open(path)
@@ -113,6 +120,23 @@ def _agree(ines: Person) -> None:
     ines.require_good_page()
     ines.press("Seal it")
     expect(ines.page.get_by_text("What was noted before is kept")).to_be_visible()
+
+
+def _on_the_ledger(ines: Person, path: str) -> None:
+    """Wait until the worker has brought all five steps to the ledger; the pages that say so."""
+    end = time.monotonic() + LONG / 1000
+    ines.open(f"{path}/ledger")
+    while ines.page.get_by_text("On the ledger", exact=True).count() < len(STEPS) + 1:
+        assert time.monotonic() < end, "the worker did not bring the steps to the ledger"
+        ines.open(f"{path}/ledger")
+    titles = ines.page.locator("main h3")
+    for place, title in enumerate(STEPS):
+        expect(titles.nth(place)).to_contain_text(title)
+    expect(ines.page.get_by_text("Transaction", exact=True)).to_have_count(len(STEPS))
+    ines.require_good_page()
+    ines.open(path)
+    expect(ines.page.get_by_text("Refused by the ledger")).to_have_count(0)
+    ines.require_good_page()
 
 
 def _change(ines: Person) -> None:

@@ -25,7 +25,8 @@ class RecordsModel:
     quorums: dict[bytes, int] = field(default_factory=dict)
     cares: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     asked: dict[bytes, tuple[Stage, str, bytes]] = field(default_factory=dict)
-    approved: dict[bytes, set[str]] = field(default_factory=dict)
+    approvals: dict[bytes, int] = field(default_factory=dict)
+    answered: dict[bytes, set[str]] = field(default_factory=dict)
 
     def seal(self, sender: str, record: bytes, doctors: tuple[str, ...], quorum: int) -> None:
         if not any(record):
@@ -42,31 +43,50 @@ class RecordsModel:
         self.quorums[record], self.cares[record] = quorum, doctors
         self._require_care(record, sender)
 
-    def request(self, sender: str, record: bytes, opening: bytes, reason: bytes) -> None:
+    def request(
+        self, sender: str, record: bytes, opening: bytes, reason: bytes, approvals: int = 1
+    ) -> None:
         self._require_care(record, sender)
         if not any(opening) or not any(reason):
             raise Denied("EmptyHash")
         if opening in self.asked:
             raise Denied("AlreadyRequested", id=opening)
         self.asked[opening] = Stage.REQUESTED, sender, record
-        self.approved[opening] = {sender}
+        self.answered[opening], self.approvals[opening] = {sender}, approvals
+
+    def request_in_emergency(
+        self, sender: str, record: bytes, opening: bytes, reason: bytes
+    ) -> None:
+        self.request(sender, record, opening, reason, 2)
 
     def approve(self, sender: str, opening: bytes) -> None:
+        self.decline(sender, opening)
+        self.approvals[opening] += 1
+
+    def decline(self, sender: str, opening: bytes) -> None:
         _, record = self._requested(opening)
         self._require_care(record, sender)
-        if sender in self.approved[opening]:
+        if sender in self.answered[opening]:
             raise Denied("Twice", doctor=sender)
-        self.approved[opening].add(sender)
+        self.answered[opening].add(sender)
 
     def open(self, sender: str, opening: bytes) -> None:
         doctor, record = self._requested(opening)
         if doctor != sender:
             raise Denied("NotYours", doctor=doctor, sender=sender)
         self._require_doctor(sender)
-        quorum, approvals = self.quorums[record], len(self.approved[opening])
+        quorum, approvals = self.quorums[record], self.approvals[opening]
         if approvals < quorum:
             raise Denied("NoQuorum", quorum=quorum, approvals=approvals)
         self.asked[opening] = Stage.OPENED, doctor, record
+
+    def close(self, sender: str, opening: bytes) -> None:
+        stage, doctor, record = self.asked.get(opening, (Stage.NONE, "", b""))
+        if stage not in (Stage.REQUESTED, Stage.OPENED):
+            raise Denied("WrongStage", expected=Stage.OPENED, actual=stage)
+        if doctor != sender:
+            raise Denied("NotYours", doctor=doctor, sender=sender)
+        self.asked[opening] = Stage.ENDED, doctor, record
 
     def views(self) -> Views:
         nothing = (Stage.NONE, "0x" + "00" * 20, bytes(32))
@@ -75,7 +95,7 @@ class RecordsModel:
             found["quorumOf", record] = self.quorums.get(record, 0)
         for opening in self.openings:
             stage, doctor, record = self.asked.get(opening, nothing)
-            approvals = len(self.approved.get(opening, ()))
+            approvals = self.approvals.get(opening, 0)
             found["openingOf", opening] = (stage, approvals, doctor, record)
         return found
 

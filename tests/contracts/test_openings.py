@@ -91,6 +91,45 @@ def test_a_doctor_who_lost_the_role_opens_nothing(clinic: Clinic) -> None:
     assert refusal(first.openings.open, RECORD, opening).reason == "LacksRole"
 
 
+def test_an_emergency_counts_for_one_doctor_and_is_told_as_such(clinic: Clinic) -> None:
+    clinic.seal()
+    asks, others = clinic.doctors[0].openings, clinic.doctors[1].openings
+    opening = digest("opening")
+    asks.request_in_emergency(RECORD, opening, REASON)
+    others.decline(RECORD, opening)
+    assert refusal(others.approve, RECORD, opening).reason == "Twice"
+    asks.open(RECORD, opening)
+    asks.close(RECORD, opening)
+    assert asks.find(opening) == OpeningRecord(Stage.ENDED, 2, clinic.accounts[0], RECORD)
+    assert [event.name for event in asks.history()] == [
+        "Sealed", "OpeningRequested", "EmergencyDeclared", "OpeningDeclined", "RecordOpened",
+        "RecordClosed",
+    ]  # fmt: skip
+
+
+def test_an_emergency_alone_is_no_quorum_of_three(clinic: Clinic) -> None:
+    clinic.seal(quorum=3)
+    asks, opening = clinic.doctors[0].openings, digest("opening")
+    asks.request_in_emergency(RECORD, opening, REASON)
+    problem = refusal(asks.open, RECORD, opening)
+    assert (problem.reason, problem.details) == ("NoQuorum", {"quorum": 3, "approvals": 2})
+    clinic.doctors[1].openings.approve(RECORD, opening)
+    asks.open(RECORD, opening)
+
+
+def test_what_has_ended_is_over(clinic: Clinic) -> None:
+    clinic.seal()
+    first, second, third = (one.openings for one in clinic.doctors[:3])
+    withdrawn = digest("withdrawn")
+    first.request(RECORD, withdrawn, REASON)
+    assert refusal(second.close, RECORD, withdrawn).reason == "NotYours"
+    first.close(RECORD, withdrawn)
+    assert first.history()[-1].name == "OpeningWithdrawn"
+    for late in (third.approve, third.decline, first.open):
+        assert refusal(late, RECORD, withdrawn).reason == "WrongStage"
+    assert refusal(first.request, RECORD, withdrawn, digest("again")).reason == "AlreadyRequested"
+
+
 @pytest.mark.parametrize("quorum", [0, 1, 4])
 def test_a_quorum_is_a_majority_of_at_least_two(clinic: Clinic, quorum: int) -> None:
     problem = refusal(clinic.seal, quorum)

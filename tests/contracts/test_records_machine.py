@@ -61,6 +61,20 @@ class RecordsMachine(ContractMachine):
     def request(self, caller: int, record: bytes, opening: bytes, reason: bytes) -> None:
         self.tries(caller, "request", record, opening, reason)
 
+    @rule(caller=ANYBODY, record=RECORD, opening=OPENING, reason=REASON)
+    def request_in_emergency(
+        self, caller: int, record: bytes, opening: bytes, reason: bytes
+    ) -> None:
+        self.tries(caller, "requestInEmergency", record, opening, reason)
+
+    @rule(caller=ANYBODY, opening=OPENING)
+    def decline(self, caller: int, opening: bytes) -> None:
+        self.tries(caller, "decline", opening)
+
+    @rule(caller=ANYBODY, opening=OPENING)
+    def close(self, caller: int, opening: bytes) -> None:
+        self.tries(caller, "close", opening)
+
     @rule(caller=ANYBODY, opening=OPENING)
     def approve(self, caller: int, opening: bytes) -> None:
         self.tries(caller, "approve", opening)

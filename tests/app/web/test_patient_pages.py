@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from app.models import DoctorKeyRow
+from app.models import DeploymentRow, DoctorKeyRow, RecordChainRow, RecordTransactionRow
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from tests.app.web.browser import Browser
 from tests.app.web.conftest import PASSWORD, of
@@ -289,3 +289,37 @@ def test_a_list_is_searched_sorted_and_paged(app: Flask, doctors: dict[str, Brow
     assert rows.findall(bea.get("/patients/?text=ga").text) == ["G.A."]
     assert "No patient of yours has these initials" in bea.get("/patients/?text=zz").text
     assert bea.get("/patients/?page=99&order=nonsense").status_code == HTTPStatus.OK
+
+
+def test_the_steps_of_an_opening_wait_for_the_ledger_and_say_so(
+    app: Flask, doctors: dict[str, Browser]
+) -> None:
+    bea, carl = doctors["bea"], doctors["carl"]
+    patient = seal(app, bea)
+    shown = told(bea.get(patient).text)
+    assert "Sealed among the care group by bea" in shown
+    # No chain is known yet: nothing is signed, and nobody is held up.
+    assert "Waits to be signed by bea" in shown
+    bea.send(f"{patient}/openings", {"reason": REASON})
+    with of(app).database.transaction() as session:
+        made = DeploymentRow(
+            chain_id=1337, chain_kind="embedded", genesis_hash="a" * 64, contract="0x" + "b" * 40
+        )
+        session.add(made)
+        session.flush()
+        at = "0x" + "c" * 40
+        session.add(RecordChainRow(deployment_id=made.id, contract=at, gas_price=0))
+    shown = told(bea.get(patient).text)
+    assert shown.count("Signed, waits for the ledger") == 2
+    carl.send(action_of(carl.get(patient).text), {"action": "approve", "password": PASSWORD})
+    every = carl.get(f"{patient}/ledger")
+    assert told(every.text).count("Signed, waits for the ledger") == 3
+    assert "Approved by carl" in told(every.text)
+    assert "The ledger does not answer now" in told(every.text)
+    with of(app).database.transaction() as session:
+        rows = session.scalars(select(RecordTransactionRow)).all()
+    for row in rows:
+        assert f'id="step-{row.transaction[2:]}"' in every.text
+        assert f"/ledger#step-{row.transaction[2:]}" in bea.get(patient).text
+    assert doctors["eve"].get(f"{patient}/ledger").status_code == HTTPStatus.NOT_FOUND
+    assert doctors["ada"].get(f"{patient}/ledger").status_code == HTTPStatus.FORBIDDEN
