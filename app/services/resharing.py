@@ -35,13 +35,13 @@ from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.openings import Openings
 from app.services.resharing_deal import Deal, dealt_before
+from app.services.resharing_parts import SUCCESSORS
 from crypto.context import Item, canonical, parse
 
 # Records of one request: about a second, so that nobody else waits long for the database.
 BATCH: Final = 40
 # Records of one entry of the audit log, whose details hold 64 KB.
 _TOLD: Final = 400
-_SUCCESSORS: Final = "consilium/record-successors/v1"
 
 # (who left, who takes the place, that doctor's key)
 Successor = tuple[int, int, int]
@@ -141,7 +141,7 @@ class Resharings:
 
 def successors_bytes(successors: Sequence[Successor]) -> bytes:
     """How the successors are stored."""
-    return canonical(_SUCCESSORS, *(list[Item](one) for one in successors))
+    return canonical(SUCCESSORS, *(list[Item](one) for one in successors))
 
 
 def successors_of(row: ResharingRow) -> list[Successor]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.models import AuditRow, ResharingPartRow, ResharingRecordRow, ResharingRow
 from app.services.check_report import NOTHING, Report
+from app.services.resharing_parts import SUCCESSORS
 from crypto.context import parse
 from crypto.errors import EncodingError
 
@@ -38,7 +39,7 @@ class _Told:
     def read(self, entry: AuditRow, details: Mapping[str, Any]) -> None:
         """Take an entry into account, each in its order."""
         if entry.action == "record.resharing_begun":
-            successors = [list(one) for one in details["successors"]]
+            successors = [SUCCESSORS, *(list(one) for one in details["successors"])]
             self.plans[entry.subject] = _plan(entry.actor_id, details["records"], successors)
             for patient in details["patients"]:
                 self.records[entry.subject, patient] = _standing("asked")
@@ -100,7 +101,7 @@ def _standing(state: str, blamed: str = "") -> str:
 
 def _successors(row: ResharingRow) -> object:
     try:
-        return parse(row.successors)[1:]
+        return parse(row.successors)
     except EncodingError:
         return "what cannot be read"
 

@@ -23,6 +23,7 @@ from crypto.errors import CryptoError, EncodingError
 from crypto.feldman import Commitments, Moved, deal, fits, take_over
 
 PART: Final = "consilium/record-part/v1"
+SUCCESSORS: Final = "consilium/record-successors/v1"
 _DEALING: Final = "consilium/record-dealing/v1"
 _SHARE: Final = "consilium/record-share-parts/v1"
 # How a box begins: an uncompressed point. A share in parts is a CBOR array.

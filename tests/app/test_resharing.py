@@ -470,6 +470,19 @@ def test_outsiders_deal_nothing_and_see_nothing(ward: Ward, four: Group) -> None
     assert ward.state(patient) == ("asked", "")
 
 
+def test_an_altered_byte_of_a_plan_is_told_wherever_it_is(ward: Ward, four: Group) -> None:
+    bea, carl, dora, eve = four
+    ward.seal(bea, carl, dora)
+    ward.leave(dora)
+    begun = ward.begin(bea, dora=eve)
+    with ward.database.transaction() as session:
+        whole = session.get_one(ResharingRow, begun.id).successors
+    for place in range(len(whole)):
+        altered = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        ward.altered(ResharingRow, successors=altered)
+        assert ward.differences() == [f"resharing {begun.id[:12]}"]
+
+
 def test_who_waits_for_whom_is_shown(ward: Ward, four: Group) -> None:
     bea, carl, dora, eve = four
     for _ in range(2):
