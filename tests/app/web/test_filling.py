@@ -108,7 +108,6 @@ def test_nothing_of_a_bundle_is_stored(site: Site, bea: Browser) -> None:
     assert len(site.services.audit.every()) == before
 
 
-def test_a_question_without_codes_offers_no_file(site: Site, bea: Browser) -> None:
-    site.browser("administrator")
+def test_enter_in_a_field_presses_the_form_s_own_button(bea: Browser) -> None:
     page = bea.get(FORM).text
     assert page.index("Estimate the risk") < page.index("Fill the form")
