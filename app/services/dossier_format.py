@@ -25,6 +25,7 @@ from pydantic import (
 from app.errors import AppError
 from app.services.hexadecimal import from_hex
 from contracts.evidence import Block, Entry
+from contracts.json_depth import TooDeep, load_json
 
 FORMAT = "consilium/dossier/v1"
 # Far beyond any round; a file above it is not read.
@@ -199,8 +200,8 @@ def read_dossier(data: bytes) -> Dossier:
     if len(data) > MOST_BYTES:
         raise NotADossier(f"expected a dossier of at most {MOST_BYTES} bytes, got {len(data)}")
     try:
-        found = json.loads(data, object_pairs_hook=_once)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = load_json(data.decode("utf-8-sig"), object_pairs_hook=_once)
+    except (json.JSONDecodeError, UnicodeDecodeError, TooDeep) as error:
         raise NotADossier("expected a JSON file, as run.py dossier writes it") from error
     except ValueError as error:
         raise NotADossier(f"expected a JSON file: {error}") from error

@@ -7,8 +7,6 @@ told and not used, and a bundle about several patients is refused as a whole.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from app.errors import RequestError
+from contracts.json_depth import load_json
 from fl.datasets.loinc import SYSTEM, Code, codes_of
 
 LARGEST: Final = 256 * 1024
@@ -23,9 +22,6 @@ MOST_OBSERVATIONS: Final = 2000
 _UCUM: Final = "http://unitsofmeasure.org"
 _FINAL: Final = ("final", "amended", "corrected")
 _LONGEST_SHOWN: Final = 60
-# A bundle's quantities lie ten levels deep, extensions some more.
-_DEEPEST: Final = 60
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 # As long as a number may be in the form.
 _MOST_DIGITS: Final = 20
 _BEYOND: Final = 10**20
@@ -83,9 +79,8 @@ def _bundle(content: bytes) -> Mapping[str, Any]:
         raise RequestError(f"Expected at most {LARGEST // 1024} KB.")
     try:
         text = content.decode("utf-8-sig")
-        _check_depth(text)
         # Decimals, so that a number stays as it was measured and written.
-        told = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        told = load_json(text, parse_float=Decimal, parse_constant=_refuse)
     except ValueError as error:
         raise RequestError("Expected a FHIR bundle as JSON; this is no JSON.") from error
     kind = told.get("resourceType") if isinstance(told, dict) else None
@@ -94,19 +89,6 @@ def _bundle(content: bytes) -> Mapping[str, Any]:
         raise RequestError(f"Expected a FHIR resource Bundle, got {came}.")
     bundle: Mapping[str, Any] = told
     return bundle
-
-
-def _check_depth(text: str) -> None:
-    """Raise ValueError for deep nesting, which Python's parser follows until its stack is full.
-
-    How many calls are allowed is one number for the process, and libraries raise it: the parser
-    does not stop in time by itself, and takes the server with it.
-    """
-    depth = 0
-    for one in _STRING.sub("", text):
-        depth += (one in "[{") - (one in "]}")
-        if depth > _DEEPEST:
-            raise ValueError(f"expected at most {_DEEPEST} levels")
 
 
 def _observations(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from contracts.embedded.methods import (
     Methods,
     RpcError,
 )
+from contracts.json_depth import load_json
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MOST_BODY = 4 * 1024 * 1024
@@ -43,8 +44,8 @@ class Door:
             return _respond(start, refusal, {"error": refusal})
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
+            request = load_json(body.decode())
+        except ValueError:
             return _respond(start, "200 OK", _failure(None, RpcError(PARSE_ERROR, "parse error")))
         if isinstance(request, list) and 0 < len(request) <= MOST_BATCH:
             return _respond(start, "200 OK", [self._answer(one) for one in request])

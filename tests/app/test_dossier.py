@@ -281,7 +281,10 @@ def test_the_same_bytes_in_another_base64_or_in_capitals_are_found(document: Doc
     assert found(document | {"messages": [message | {"body": longer}, *document["messages"][1:]]})
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "consilium/dossier/v2"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"format": "consilium/dossier/v2"}', b"[" * 200_000, b"\xff\xfe"],
+)
 def test_what_is_no_dossier_is_said_to_be_none(content: bytes) -> None:
     with pytest.raises(NotADossier):
         check_dossier(content)
