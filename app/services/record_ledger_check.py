@@ -178,6 +178,7 @@ def _sealings(report: Report, session: Session, steps: Sequence[RecordStepRow]) 
         expected = made[-1] if made else NOTHING
         what = f"step {step.kind} of record {step.patient_id[:12]}"
         report.compare(f"{what}, its digest", expected, step.record)
+        report.compare(f"{what}, of no opening", step.kind == SEAL, not step.opening_id)
         report.compare(f"{what}, its details", json.dumps(details, sort_keys=True), step.details)
     for row in session.scalars(select(PatientRow).where(PatientRow.erased_at.is_(None))):
         what, told = f"record {row.id[:12]}, its sealing for the ledger", last.get(row.id)

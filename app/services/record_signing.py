@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from eth_account.signers.local import LocalAccount
@@ -36,6 +37,9 @@ from crypto.errors import CryptoError
 
 # Twice what sealing among sixteen doctors takes.
 GAS: Final = 1_500_000
+
+# So many are signed on one page; the next one goes on.
+MOST: Final = 50
 
 _logger = logging.getLogger(__name__)
 
@@ -68,8 +72,12 @@ class RecordSigning:
                 account = open_account(session, key.number, key.private)
                 if account is None:
                     return 0
-                steps = unsigned(session, doctor.id)
-                return sum(_sign(session, chain, account, step) for step in steps)
+                signed = (
+                    step
+                    for step in unsigned(session, doctor.id)
+                    if _sign(session, chain, account, step)
+                )
+                return len(list(islice(signed, MOST)))
         except CryptoError as error:
             # The check of the ledger names it; nobody's work waits for it.
             _logger.warning("the account of doctor %s does not open: %s", doctor.id, error)
