@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -444,6 +444,8 @@ def another(column: Column[Any], value: Any, data: st.DataObject) -> Any:
         return altered_text(value or "", data)
     if kind is datetime:
         return value + timedelta(microseconds=data.draw(st.integers(1, 10**15)))
+    if kind is date:
+        return (value or date(2000, 1, 1)) + timedelta(days=data.draw(st.integers(1, 10**5)))
     numbers = st.integers(0, 2**31 - 1) if kind is int else st.floats(0, 1)
     near = st.sampled_from([(value or 0) + 1, (value or 0) + 2])
     return data.draw((numbers | near).filter(lambda number: number != value), label="number")
