@@ -37,13 +37,12 @@ from app.services.record_entries import Answer, Entry, Longer, Outcome, Vitals
 from app.services.record_sealing import (
     Attributes,
     open_entry,
-    open_minimum,
     open_version,
     seal_entry,
     seal_minimum,
     seal_version,
 )
-from app.services.record_shares import carer_of, group_of, names_of, put_together
+from app.services.record_shares import group_of, minimum_to_change, names_of, put_together
 from app.services.record_steps import note_seal
 from app.services.resharing_deal import drop_resharings
 from crypto.errors import SealError
@@ -140,7 +139,7 @@ class OpenRecords:
             if refused and open_version(found.versions[-1], secret).consent == attributes.consent:
                 require_recording(attributes.consent)
             session.add(seal_version(patient, version, secret, attributes, doctor.id))
-            own = open_minimum(carer_of(session, patient, doctor, key), key)
+            own = minimum_to_change(session, patient, doctor, key)
             minimum = replace(own, initials=attributes.initials, refused=refused)
             for carer, doctor_key in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
@@ -162,7 +161,7 @@ class OpenRecords:
             row = self._openings.open_row(session, doctor, patient)
             _require_agreed(row)
             secret = put_together(session, row, doctor, key)
-            minimum = open_minimum(carer_of(session, patient, doctor, key), key)
+            minimum = minimum_to_change(session, patient, doctor, key)
             group = choose_group(session, doctor, colleagues, quorum)
             found, other = session.get_one(PatientRow, patient), new_secret()
             dealt = deal_to(group, self._escrow, quorum, patient, other, minimum)

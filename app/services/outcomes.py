@@ -29,11 +29,10 @@ from app.services.record_sealing import (
     Minimum,
     commitments_of,
     open_entry,
-    open_minimum,
     seal_entry,
     seal_minimum,
 )
-from app.services.record_shares import carer_of, group_of, put_together
+from app.services.record_shares import group_of, minimum_to_change, put_together
 from crypto.errors import CryptoError
 
 LONGEST_BASIS: Final = 300
@@ -84,7 +83,7 @@ class Outcomes:
             found = session.get_one(PatientRow, patient)
             sealed = seal_entry(patient, commitments_of(found), outcome)
             session.add(PatientEntryRow(patient_id=patient, sealed=sealed, made_by=doctor.id))
-            own = open_minimum(carer_of(session, patient, doctor, key), key)
+            own = minimum_to_change(session, patient, doctor, key)
             minimum = replace(own, fared=_with(own, answer, outcome))
             for carer, to in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, to, minimum)

@@ -39,7 +39,7 @@ from app.services.record_sealing import (
     seal_minimum,
     seal_version,
 )
-from app.services.record_shares import carer_of, group_of
+from app.services.record_shares import group_of, minimum_to_change
 from app.services.record_steps import note_seal
 from crypto.feldman import Commitments, deal, new_secret
 
@@ -150,7 +150,7 @@ class Patients:
         it, and where the patient took the consent back.
         """
         with self._database.transaction() as session:
-            own = open_minimum(carer_of(session, identifier, doctor, key), key)
+            own = minimum_to_change(session, identifier, doctor, key)
             if own.refused:
                 require_recording(Consent(recording=REFUSED))
             row = session.get_one(PatientRow, identifier)

@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 from app.errors import RequestError
 from app.models import CarerRow, DoctorKeyRow, OpeningRow, PatientRow, UserRow
 from app.services.open_keys import OpenKey
-from app.services.record_sealing import LENT, SHARE, commitments_of
+from app.services.record_sealing import (
+    ALTERED,
+    LENT,
+    SHARE,
+    Minimum,
+    commitments_of,
+    open_minimum,
+)
 from app.services.resharing_parts import dealers_of, lies_in_parts, put_parts_together
 from crypto.box import open_box
 from crypto.errors import CryptoError
@@ -79,6 +86,21 @@ def carer_of(session: Session, patient: str, doctor: UserRow, key: OpenKey) -> C
     if row is None or row.key_id != key.number:
         raise RequestError("There is no such patient among yours.")
     return row
+
+
+def minimum_to_change(session: Session, patient: str, doctor: UserRow, key: OpenKey) -> Minimum:
+    """What the doctor sees unopened, to be changed for the whole group; who else changes it waits.
+
+    Raises RequestError as `carer_of` does, and for one that was altered: the others' may be right.
+    """
+    session.get_one(PatientRow, patient, with_for_update=True)
+    minimum = open_minimum(carer_of(session, patient, doctor, key), key)
+    if minimum.initials == ALTERED:
+        raise RequestError(
+            "What you see of this patient was altered, so you cannot add to it for the others. "
+            "Nothing was kept; tell an administrator."
+        )
+    return minimum
 
 
 def group_of(session: Session, patient: str) -> list[tuple[CarerRow, DoctorKeyRow]]:

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.doctor.batch_columns import EXAMPLE, REFERENCE, heading_of, template
@@ -15,6 +15,7 @@ from app.doctor.measures import read_measured
 from app.errors import RequestError
 from app.services.exports import csv_text
 from fl.datasets import Column, Task, get_task, task_names
+from fl.datasets.guess import MISSING
 from fl.datasets.units import units_of
 from fl.errors import ValueFormatError
 
@@ -160,6 +161,7 @@ def test_a_long_or_unprintable_reference_is_refused() -> None:
     | st.text("0123456789.-e ", max_size=6),
 )
 def test_a_number_is_what_the_form_makes_of_it(column: Column, text: str) -> None:
+    assume(text.strip() not in MISSING)  # The form has an empty field for these.
     task = HEART if column in HEART.columns else DIABETES
     written = io.StringIO()
     other = task.columns[0] if column != task.columns[0] else task.columns[1]

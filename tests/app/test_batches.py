@@ -76,7 +76,7 @@ def model_of(seed: int) -> CheckedModel:
     """A model with random weights, and the statistics of the published rows."""
     spec = NetworkSpec("mlp", TASK.inputs, len(TASK.classes))
     rows = np.concatenate([table.features for table in TASK.load().values()])
-    check = Check(f"{seed:064x}", f"version {seed}", now(), 5, "0x" + "ab" * 20)
+    check = Check(f"{seed:064x}", f"version {seed}", now(), 5, "0x" + "ab" * 20, "cd" * 32, 2)
     plan: Any = SimpleNamespace(data=TASK, spec=spec)
     statistics = Statistics.from_sums(TASK, local_sums(TASK, rows))
     parameters = initial_parameters(spec, seed)

@@ -433,6 +433,27 @@ def test_altered_records_are_told_never_shown(
     assert {one.minimum.initials for one in clinic.patients.mine(bea.row, bea.key)} == {ALTERED}
 
 
+def test_what_was_altered_for_one_doctor_goes_to_no_other(
+    clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor]
+) -> None:
+    """Who adds to a record seals what all see; an altered one would replace the others'."""
+    bea, carl, _ = trio
+    patient = clinic.seal(*trio)
+    with clinic.database.transaction() as session:
+        session.get_one(CarerRow, (patient, bea.row.id)).minimum = b"something else"
+    opened(clinic, bea, carl, patient)
+    for change in (
+        lambda: clinic.patients.keep(bea.row, bea.key, patient, HEART),
+        lambda: clinic.records.revise(bea.row, bea.key, patient, GRETA),
+        lambda: clinic.records.reseal(bea.row, bea.key, patient, [carl.row.id], 2),
+    ):
+        with pytest.raises(RequestError, match="was altered"):
+            change()
+    clinic.patients.keep(carl.row, carl.key, patient, HEART)
+    (mine,) = clinic.patients.mine(bea.row, bea.key)
+    assert (mine.minimum.initials, mine.minimum.result) == (GRETA.initials, HEART.result)
+
+
 @pytest.mark.parametrize("quorum", [1, 4, 0, -1])
 def test_a_quorum_is_a_majority(
     clinic: Clinic, trio: tuple[Doctor, Doctor, Doctor], quorum: int
