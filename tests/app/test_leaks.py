@@ -168,7 +168,7 @@ def walk(app: Flask, browser: Browser, training: str) -> Iterator[bytes]:
         "value": training,
         "hospital": "Cleveland",
         "name": "accuracy",
-        "form": "json",
+        "form": "csv",
         "draft": "0" * 32,
         "step": "purpose",
         "transaction": "0x" + training,
