@@ -33,6 +33,7 @@ from app.services.open_records import OpenRecords
 from app.services.openings import Openings
 from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
+from app.services.patient_consent import AGREED, Consent
 from app.services.patients import Patients
 from app.services.record_check import check_records
 from app.services.record_sealing import Attributes
@@ -41,7 +42,9 @@ from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 
 _PASSWORD = secrets.token_hex(16)
-_GRETA = Attributes("Lind", "Greta", "1951-03-08", "female")
+_GRETA = Attributes(
+    "Lind", "Greta", "1951-03-08", "female", consent=Consent(AGREED, on="2026-11-22")
+)
 _CHECKED = 20
 
 

@@ -33,6 +33,8 @@ from crypto.errors import EncodingError, ShareError
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 SCALAR_BYTES: Final = 32
 KEY_BYTES: Final = 32
+# Below this, doubling and adding is quicker than the library's product.
+_SMALL: Final = 1 << 16
 
 Commitments = tuple[bytes, ...]
 
@@ -191,12 +193,31 @@ def _expected(commitments: Sequence[EccPoint], x: int) -> EccPoint:
     highest, *rest = reversed(commitments)
     value = highest.copy()
     for one in rest:
-        value = value * x + one
+        value = _times(value, x)
+        value += one
+    return value
+
+
+def _times(point: EccPoint, x: int) -> EccPoint:
+    """x times a point. Not in constant time: x is a holder's point, which everybody knows.
+
+    The library's product takes as long for 2 as for a scalar of 256 bits.
+    """
+    if x >= _SMALL:
+        return point * x
+    value = point.copy()
+    for bit in bin(x)[3:]:
+        value.double()
+        if bit == "1":
+            value += point
     return value
 
 
 def _sum(points: Iterable[EccPoint]) -> EccPoint:
-    return reduce(lambda one, other: one + other, points)
+    first, *rest = points
+    for one in rest:
+        first += one  # In place: copying a point costs more than adding it.
+    return first
 
 
 def _weights(points: Sequence[int]) -> dict[int, int]:
