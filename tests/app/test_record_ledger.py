@@ -34,6 +34,7 @@ from app.services.open_keys import OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.openings import ASKED_FOR, Openings
 from app.services.passwords import Passwords
+from app.services.patient_consent import AGREED, Consent
 from app.services.patients import Patients
 from app.services.record_ledger_view import ON_LEDGER, UNSIGNED, WAITS, RecordLedgerViews
 from app.services.record_sealing import Attributes
@@ -54,7 +55,7 @@ from tests.app.test_sealed_records import Clock, Doctor
 from tests.contracts.parties import refusal
 
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-GRETA = Attributes("Lind", "Greta", "1951-03-08")
+GRETA = Attributes("Lind", "Greta", "1951-03-08", consent=Consent(AGREED, on="2020-01-02"))
 
 pytestmark = pytest.mark.slow
 

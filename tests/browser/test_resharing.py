@@ -14,6 +14,7 @@ from app.models import UserRow
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
 from app.services.escrow import Escrow
+from app.services.patient_consent import AGREED, Consent
 from app.services.patients import Patients
 from app.services.record_sealing import Attributes
 from app.services.resharing import BATCH
@@ -68,7 +69,8 @@ def _course(view: View, site: Site, arrive: Callable[..., Person], people: Peopl
     for one in (nora, otto):
         arrive(view).sign_in(one.email, PASSWORD)
     group = [people.find("doctor 2").id, nora.id]
-    greta = Attributes("Lindqvistsson", "Greta", "1951-03-08")
+    consent = Consent(AGREED, on="2020-01-02")
+    greta = Attributes("Lindqvistsson", "Greta", "1951-03-08", consent=consent)
     for _ in range(RECORDS):
         people.patients.create(people.find("doctor"), greta, group, 2)
     people.leave(nora)
