@@ -93,8 +93,10 @@ def minimum_to_change(session: Session, patient: str, doctor: UserRow, key: Open
 
     Raises RequestError as `carer_of` does, and for one that was altered: the others' may be right.
     """
+    carer = carer_of(session, patient, doctor, key)
     session.get_one(PatientRow, patient, with_for_update=True)
-    minimum = open_minimum(carer_of(session, patient, doctor, key), key)
+    session.refresh(carer, with_for_update=True)
+    minimum = open_minimum(carer, key)
     if minimum.initials == ALTERED:
         raise RequestError(
             "What you see of this patient was altered, so you cannot add to it for the others. "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from pypdf import PdfReader
 from sqlalchemy import select
 
@@ -21,20 +19,17 @@ from app.doctor.reasons import bars
 from app.errors import ModelRefused
 from app.models import AuditRow, ResultRow, TrainingRow, UserRow
 from app.services.audit import AuditLog
-from app.services.federation import Federation, open_federation
+from app.services.federation import Federation
 from app.services.ledger_index import LedgerIndex
 from app.services.passport import find_passport
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
 from app.services.promotions import Wishes, write_waiting
 from app.services.requests import TrainingRequest
-from app.services.roles import DOCTOR
-from app.services.secret_key import make_secret_key
+from app.services.roles import ADMINISTRATOR
 from app.services.trainings import Trainings
-from app.web.factory import create
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser, Parts
-from tests.app.web.conftest import PASSWORD, of
+from tests.app.web.served import serve
 from tests.app.web.test_kept_answers import fields
 from tests.app.web.test_training_pages import section, text
 
@@ -85,28 +80,14 @@ def ward(
     tmp_path_factory: pytest.TempPathFactory,
     cheap: Passwords,
 ) -> Iterator[Ward]:
-    folder = tmp_path_factory.mktemp("answer") / "instance"
-    shutil.copytree(trained_folder, folder)
-    make_secret_key(folder)
-    settings = settings_of(folder)
-    with open_federation(settings) as federation:
-        app = create(settings, cheap)
-        ada, dora = (person(app, name) for name in ("ada", "dora"))
-        of(app).accounts.authorise(ada, dora.id, DOCTOR)
-        doctor = Browser(app)
-        doctor.sign_in(dora.email, PASSWORD)
+    with serve(trained_folder, tmp_path_factory.mktemp("answer") / "instance", cheap) as served:
+        federation, ada = served.federation, served.person("ada", ADMINISTRATOR)
+        doctor = served.sign_in(served.person("dora"))
         trainings = Trainings(federation)
         request = TrainingRequest(rounds=1, local_epochs=1, review=False)
         second = trainings.start(trainings.plan(request))
         assert trainings.run(second, lambda _: None).finished
         yield Ward(federation, doctor, ada, trained["training"], second)
-        of(app).database.close()
-
-
-def person(app: Flask, name: str) -> UserRow:
-    row = of(app).accounts.register(f"{name}@c.example", name, "R", DOCTOR, PASSWORD)
-    assert row is not None
-    return row
 
 
 def pdf_of(body: bytes) -> PdfReader:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -14,16 +13,12 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from app.services.federation import open_federation
 from app.services.passwords import Passwords
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
 from fl.datasets import get_task
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser, Parts
 from tests.app.web.conftest import of
+from tests.app.web.served import serve
 from tests.app.web.test_batch_pages import send, told
-from tests.app.web.test_kept_answers import signed_in
 
 pytestmark = pytest.mark.slow
 
@@ -46,13 +41,8 @@ def ward(
 ) -> Iterator[tuple[Any, Browser]]:
     """A trained installation's application, and a doctor's browser."""
     del trained
-    folder = tmp_path_factory.mktemp("batch") / "instance"
-    shutil.copytree(trained_folder, folder)
-    make_secret_key(folder)
-    with open_federation(settings_of(folder)):
-        app = create(settings_of(folder), cheap)
-        yield app, signed_in(app, "bea")
-        of(app).database.close()
+    with serve(trained_folder, tmp_path_factory.mktemp("batch") / "instance", cheap) as served:
+        yield served.app, served.sign_in(served.person("bea"))
 
 
 def answered(bea: Browser, content: str, pieces: int, **fields: str) -> str:

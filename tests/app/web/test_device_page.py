@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +15,13 @@ import pytest
 from sqlalchemy import update
 
 from app.models import ResultRow
-from app.services.federation import open_federation
 from app.services.passwords import Passwords
 from app.services.roles import DOCTOR
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
 from app.web.services import Services
 from fl.datasets import get_task
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser, Parts
-from tests.app.web.conftest import PASSWORD, Site, of
+from tests.app.web.conftest import Site
+from tests.app.web.served import serve
 
 PAGE = "/doctor/predictions/heart/device"
 FILE = f"{PAGE}/model"
@@ -52,20 +48,9 @@ def ward(
     tmp_path_factory: pytest.TempPathFactory,
     cheap: Passwords,
 ) -> Iterator[Ward]:
-    folder = tmp_path_factory.mktemp("ward") / "instance"
-    shutil.copytree(trained_folder, folder)
-    make_secret_key(folder)
-    settings = settings_of(folder)
-    with open_federation(settings):
-        app = create(settings, cheap)
-        services = of(app)
-        row = services.accounts.register("d@a.example", "Dora", "Road 1", DOCTOR, PASSWORD)
-        assert row is not None
-        services.accounts.authorise(row, row.id, DOCTOR)
-        doctor = Browser(app)
-        assert doctor.sign_in(row.email, PASSWORD).status_code == 303
-        yield Ward(services, doctor, trained["model_sha256"])
-        services.database.close()
+    with serve(trained_folder, tmp_path_factory.mktemp("ward") / "instance", cheap) as served:
+        doctor = served.sign_in(served.person("dora"))
+        yield Ward(served.services, doctor, trained["model_sha256"])
 
 
 def attribute(page: str, name: str) -> str:

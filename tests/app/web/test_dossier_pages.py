@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,13 @@ import pytest
 import segno
 
 from app.services.dossier_check import check_dossier
-from app.services.federation import open_federation
 from app.services.passwords import Passwords
-from app.services.roles import ADMINISTRATOR, DOCTOR
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
+from app.services.roles import ADMINISTRATOR
 from contracts.members import grouped
 from tests.app import reviewed
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser
-from tests.app.web.conftest import PASSWORD, Site, of
+from tests.app.web.conftest import Site
+from tests.app.web.served import serve
 
 
 @pytest.fixture
@@ -30,20 +26,9 @@ def alice(
     trained: dict[str, Any], trained_folder: Path, tmp_path: Path, cheap: Passwords
 ) -> Iterator[tuple[Browser, bytes]]:
     """An administrator of a trained installation whose chain runs, and its fingerprint."""
-    folder = tmp_path / "instance"
-    shutil.copytree(trained_folder, folder)
-    settings = settings_of(folder)
-    make_secret_key(folder)
-    with open_federation(settings) as federation:
-        app = create(settings, cheap)
-        accounts = of(app).accounts
-        row = accounts.register("alice@clinic.example", "Alice", "Road 1", DOCTOR, PASSWORD)
-        assert row is not None
-        accounts.authorise(row, row.id, ADMINISTRATOR)
-        browser = Browser(app)
-        assert browser.sign_in(row.email, PASSWORD).status_code == 303
-        yield browser, federation.ledger.fingerprint()
-        of(app).database.close()
+    with serve(trained_folder, tmp_path / "instance", cheap) as served:
+        browser = served.sign_in(served.person("alice", ADMINISTRATOR))
+        yield browser, served.federation.ledger.fingerprint()
 
 
 def test_a_round_s_page_hands_out_its_dossier_which_is_genuine_by_the_page_about(

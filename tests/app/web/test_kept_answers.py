@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from app.services.federation import open_federation
 from app.services.passwords import Passwords
-from app.services.roles import DOCTOR
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser
-from tests.app.web.conftest import PASSWORD, of
+from tests.app.web.conftest import PASSWORD
+from tests.app.web.served import serve
 
 pytestmark = pytest.mark.slow
 
@@ -44,24 +38,9 @@ def ward(
 ) -> Iterator[dict[str, Browser]]:
     """Browsers of three doctors and of a fourth without patients, in a trained installation."""
     del trained
-    folder = tmp_path_factory.mktemp("kept") / "instance"
-    shutil.copytree(trained_folder, folder)
-    make_secret_key(folder)
-    settings = settings_of(folder)
-    with open_federation(settings):
-        app = create(settings, cheap)
-        yield {name: signed_in(app, name) for name in ("bea", "carl", "dora", "eve")}
-        of(app).database.close()
-
-
-def signed_in(app: Flask, name: str) -> Browser:
-    accounts = of(app).accounts
-    row = accounts.register(f"{name}@c.example", name, "R", DOCTOR, PASSWORD)
-    assert row is not None
-    accounts.authorise(row, row.id, DOCTOR)
-    browser = Browser(app)
-    assert browser.sign_in(row.email, PASSWORD).status_code == HTTPStatus.SEE_OTHER
-    return browser
+    with serve(trained_folder, tmp_path_factory.mktemp("kept") / "instance", cheap) as served:
+        names = ("bea", "carl", "dora", "eve")
+        yield {name: served.sign_in(served.person(name)) for name in names}
 
 
 @pytest.fixture(scope="module")

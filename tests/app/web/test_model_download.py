@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,16 +12,13 @@ import pytest
 from sqlalchemy import update
 
 from app.models import ResultRow
-from app.services.federation import Federation, open_federation
+from app.services.federation import Federation
 from app.services.passwords import Passwords
 from app.services.roles import OPERATOR
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
 from app.web.services import Services
 from contracts.records import Permission
-from tests.app.installations import settings_of
 from tests.app.web.browser import Browser
-from tests.app.web.conftest import PASSWORD, of
+from tests.app.web.served import serve
 
 HOSPITAL = "Hungary"
 
@@ -48,22 +44,12 @@ class Clinic:
 def clinic(
     trained: dict[str, Any], trained_folder: Path, tmp_path: Path, cheap: Passwords
 ) -> Iterator[Clinic]:
-    folder = tmp_path / "instance"
-    shutil.copytree(trained_folder, folder)
-    settings = settings_of(folder)
-    make_secret_key(folder)
-    with open_federation(settings) as federation:
-        app = create(settings, cheap)
-        services = of(app)
-        row = services.accounts.register("o@clinic.example", "Olga", "Road 1", OPERATOR, PASSWORD)
-        assert row is not None
-        services.accounts.authorise(row, row.id, OPERATOR)
-        services.operators.assign(row, row.id, HOSPITAL)
-        browser = Browser(app)
-        assert browser.sign_in(row.email, PASSWORD).status_code == 303
+    with serve(trained_folder, tmp_path / "instance", cheap) as served:
+        row = served.person("olga", OPERATOR)
+        served.services.operators.assign(row, row.id, HOSPITAL)
         path = f"/operator/models/{trained['training']}"
-        yield Clinic(federation, services, browser, path, trained["model_sha256"])
-        services.database.close()
+        browser = served.sign_in(row)
+        yield Clinic(served.federation, served.services, browser, path, trained["model_sha256"])
 
 
 def test_a_hospital_gets_its_model_until_it_loses_the_permission(clinic: Clinic) -> None:
@@ -83,7 +69,7 @@ def test_a_hospital_gets_its_model_until_it_loses_the_permission(clinic: Clinic)
 
 
 def test_a_hospital_that_took_no_part_gets_nothing(clinic: Clinic) -> None:
-    row = clinic.services.accounts.find_by_email("o@clinic.example")
+    row = clinic.services.accounts.find_by_email("olga@c.example")
     assert row is not None
     clinic.services.operators.assign(row, row.id, "Hospital B")
     assert clinic.path not in clinic.browser.get("/operator/").text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,20 +17,16 @@ from safetensors import safe_open
 from sqlalchemy import select, update
 
 from app.models import PromotionRow, ResultRow, TrainingRow
-from app.services.federation import open_federation
 from app.services.passwords import Passwords
 from app.services.predictions import Predictions
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
-from app.services.secret_key import make_secret_key
-from app.web.factory import create
 from app.web.services import Services
 from crypto.digest import model_bytes
 from fl.datasets import Statistics, encode, get_task
 from fl.networks import NetworkSpec, build
-from tests.app.installations import settings_of
 from tests.app.test_predictions import PATIENT
 from tests.app.web.browser import Browser, Parts
-from tests.app.web.conftest import PASSWORD, of
+from tests.app.web.served import serve
 
 OTHER = "ab" * 32
 REASON = "Better balanced on the same hospitals"
@@ -66,27 +61,15 @@ class Clinic:
 def clinic(
     trained: dict[str, Any], trained_folder: Path, tmp_path: Path, cheap: Passwords
 ) -> Iterator[Clinic]:
-    folder = tmp_path / "instance"
-    shutil.copytree(trained_folder, folder)
-    settings = settings_of(folder)
-    make_secret_key(folder)
-    with open_federation(settings):
-        app = create(settings, cheap)
-        services = of(app)
-        browsers = []
-        for role in (ADMINISTRATOR, AUDITOR, OPERATOR):
-            row = services.accounts.register(f"{role}@a.example", role, "Road 1", role, PASSWORD)
-            assert row is not None
-            services.accounts.authorise(row, row.id, role)
-            browsers.append(Browser(app))
-            assert browsers[-1].sign_in(row.email, PASSWORD).status_code == 303
-        services.operators.assign(row, row.id, "Hungary")
+    with serve(trained_folder, tmp_path / "instance", cheap) as served:
+        people = [served.person(role, role) for role in (ADMINISTRATOR, AUDITOR, OPERATOR)]
+        alice, auditor, operator = (served.sign_in(row) for row in people)
+        services = served.services
+        services.operators.assign(people[2], people[2].id, "Hungary")
         _add_version(services, trained["training"])
-        alice, auditor, operator = browsers
         yield Clinic(
             services, alice, auditor, operator, trained["training"], trained["model_sha256"]
         )
-        services.database.close()
 
 
 def _add_version(services: Services, training: str) -> None:
