@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from app.services.simulation import Simulation
 from app.services.trainings import Trainings
 from contracts.chain import ChainEndpoint, connect
 from tests.app import commandline
+from tests.app.clinic import Clinic, Doctor
 from tests.app.installations import settings_of
 from tests.app.mariadb import MariaDB
 
@@ -25,6 +28,29 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainEndpoint]:
     """One embedded chain for many installations; each deploys a contract of its own."""
     with connect(tmp_path_factory.mktemp("chain")) as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database with the application's tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "consilium.db"
+    with closing(Database(f"sqlite:///{path}")) as database:
+        database.migrate()
+    return path
+
+
+@pytest.fixture
+def clinic(migrated: Path, tmp_path: Path) -> Iterator[Clinic]:
+    """A clinic on a database of its own."""
+    made = Clinic(Path(shutil.copy(migrated, tmp_path / "clinic.db")))
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def trio(clinic: Clinic) -> tuple[Doctor, Doctor, Doctor]:
+    """Three doctors, who may care for a patient together."""
+    return clinic.doctor("bea"), clinic.doctor("carl"), clinic.doctor("dora")
 
 
 @pytest.fixture(scope="session")

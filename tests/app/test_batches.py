@@ -41,7 +41,7 @@ from crypto.own_box import LABEL
 from fl.datasets import Statistics, get_task
 from fl.datasets.statistics import local_sums
 from fl.networks import NetworkSpec, initial_parameters
-from tests.app.test_sealed_records import Clinic, Doctor
+from tests.app.clinic import Clinic, Doctor
 
 TASK = get_task("diabetes")
 # Values and texts that stand nowhere else.
@@ -128,18 +128,9 @@ class Ward(Clinic):
         return text + b"".join(one.read_bytes() for one in files)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ward") / "ward.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
-
-
 @pytest.fixture
-def ward(empty: Path, tmp_path: Path) -> Iterator[Ward]:
-    made = Ward(Path(shutil.copy(empty, tmp_path / "ward.db")))
+def ward(migrated: Path, tmp_path: Path) -> Iterator[Ward]:
+    made = Ward(Path(shutil.copy(migrated, tmp_path / "ward.db")))
     yield made
     made.database.close()
 

@@ -53,20 +53,7 @@ from crypto.context import canonical, parse
 from crypto.envelope import load_public_key
 from crypto.errors import EncodingError
 from crypto.feldman import deal, derive_key, new_secret
-from tests.app.test_sealed_records import (
-    GRETA,
-    HEART,
-    REASON,
-    Clinic,
-    Doctor,
-    clinic,
-    empty,
-    opened,
-    trio,
-)
-
-# The fixtures are those of the sealed records.
-__all__ = ("clinic", "empty", "trio")
+from tests.app.clinic import GRETA, HEART, REASON, Clinic, Doctor, opened
 
 Trio = tuple[Doctor, Doctor, Doctor]
 PRESSURE = Figure("trestbps", "Resting blood pressure", 141.5, "mmHg")

@@ -49,9 +49,9 @@ from contracts.errors import ChainUnreachable
 from contracts.ledger import Ledger
 from contracts.records import Permission, Stage
 from crypto.errors import SealError
+from tests.app.clinic import Clock, Doctor
 from tests.app.installations import settings_of
 from tests.app.people import PASSWORD, register
-from tests.app.test_sealed_records import Clock, Doctor
 from tests.contracts.parties import refusal
 
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.database import Database
 from app.errors import RequestError
 from app.models import (
     CarerRow,
@@ -38,7 +37,7 @@ from crypto.box import open_box
 from crypto.envelope import load_private_key, public_key_bytes
 from crypto.errors import CryptoError
 from crypto.feldman import ORDER, WrongShares, fits, recover
-from tests.app.test_sealed_records import GRETA, HEART, REASON, Clinic, Doctor, opened
+from tests.app.clinic import GRETA, HEART, REASON, Clinic, Doctor, opened
 
 Group = tuple[Doctor, ...]
 
@@ -90,18 +89,9 @@ class Ward(Clinic):
         return made
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("empty") / "ward.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
-
-
 @pytest.fixture
-def ward(empty: Path, tmp_path: Path) -> Iterator[Ward]:
-    made = Ward(Path(shutil.copy(empty, tmp_path / "ward.db")))
+def ward(migrated: Path, tmp_path: Path) -> Iterator[Ward]:
+    made = Ward(Path(shutil.copy(migrated, tmp_path / "ward.db")))
     yield made
     made.database.close()
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
-from app.database import Database
 from app.models import OpeningAnswerRow, OpeningRow
 from app.models.base import now
 from app.services.openings import CLOSED
 from app.services.work import Worker
 from config import Settings
+from tests.app.clinic import Clinic, opened
 from tests.app.processes import until
-from tests.app.test_sealed_records import Clinic, opened
 
 
 class Busy(Worker):
@@ -32,17 +30,6 @@ class Busy(Worker):
         self.at_work.set()
         self._leaving.wait()
         return 0.0
-
-
-@pytest.fixture
-def clinic(tmp_path: Path) -> Iterator[Clinic]:
-    """A clinic on a new database."""
-    path = tmp_path / "clinic.db"
-    with closing(Database(f"sqlite:///{path}")) as database:
-        database.migrate()
-    made = Clinic(path)
-    yield made
-    made.database.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
-from app.database import Database
 from app.models import UserRow
 from app.services.passwords import Passwords
 from app.services.roles import DOCTOR, ROLES
@@ -32,16 +31,6 @@ EVERYBODY = (*ROLES, *UNDECIDED, NOBODY)
 def cheap() -> Passwords:
     """Argon2id that costs next to nothing."""
     return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with the application's tables, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "consilium.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
-    return path
 
 
 @pytest.fixture
