@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -30,9 +30,10 @@ from app.services.jobs import DONE, FAILED, HEARTBEAT_SECONDS, STOPPED, Jobs
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_roles import LedgerRoles
 from app.services.progress import PartyProgress
+from app.services.repeating import Repeating
 from app.services.requests import TrainingRequest
 from app.services.simulation import simulation_of
-from app.services.tidying import Tidying
+from app.services.tidying import EVERY_SECONDS, tidy
 from app.services.training_outcome import FINISHED
 from app.services.trainings import RUNNING, Trainings
 from app.services.unopened import AWAITING, told
@@ -66,17 +67,16 @@ class Lease:
         self._jobs = jobs
         self._job = job
         self._owner = owner
-        self._over = Event()
         self._lost: LeaseLost | None = None
-        self._thread = Thread(target=self._renew, name="lease", daemon=True)
+        # One beat may fail and a later one pass; if none does, the lease runs out as it should.
+        self._beating = Repeating("the lease’s renewal", HEARTBEAT_SECONDS, self._renew)
 
     def __enter__(self) -> Lease:
-        self._thread.start()
+        self._beating.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
+        self._beating.__exit__()
 
     def check(self) -> None:
         """Raise LeaseLost when another worker has the job by now."""
@@ -84,15 +84,11 @@ class Lease:
             raise self._lost
 
     def _renew(self) -> None:
-        while not self._over.wait(HEARTBEAT_SECONDS):
+        if self._lost is None:
             try:
                 self._jobs.heartbeat(self._job, self._owner)
             except LeaseLost as lost:
                 self._lost = lost
-                return
-            except Exception:
-                # A later beat may pass; if none does, the lease runs out as it should.
-                _logger.exception("the lease of job %s was not renewed", self._job)
 
 
 class Worker:
@@ -113,7 +109,8 @@ class Worker:
         with closing(database):
             database.migrate()
             jobs = Jobs(database)
-            with Tidying(self._settings):
+            clear_away = partial(tidy, database, self._settings)
+            with Repeating("clearing away what is overdue", EVERY_SECONDS, clear_away):
                 while not self._leaving.is_set():
                     try:
                         pause = self.look(jobs)
