@@ -101,6 +101,14 @@ def test_any_quorum_opens_and_every_share_fits(secret: int, who: tuple[int, list
         assert recover(dealing.commitments, given_shares) == scalar(secret)
 
 
+@pytest.mark.parametrize("point", [1, 2, 3, 255, 2**16 - 1, 2**16, 2**16 + 1, ORDER - 1])
+def test_a_share_fits_at_its_own_point_only(point: int) -> None:
+    """Small points are multiplied in another way than large ones."""
+    dealing = deal(scalar(77), 2, [point, 7, 8])
+    assert fits(dealing.commitments, point, dealing.shares[point])
+    assert not fits(dealing.commitments, point % (ORDER - 1) + 1, dealing.shares[point])
+
+
 @given(secrets, secrets, st.integers(1, 3))
 def test_fewer_shares_are_those_of_any_other_secret_as_well(
     secret: int, other: int, threshold: int
