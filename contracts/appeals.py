@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.artifact import APPEALS
 from contracts.client import Client
 from contracts.records import AppealRecord, Decision, LedgerEvent, Receipt
@@ -23,20 +22,20 @@ class Appeals(Client):
 
     def federation(self) -> str:
         """The contract whose rounds these are about; the zero address before it was attached."""
-        return str(to_checksum_address(self._view("federation")))
+        return str(checksum_address(self._view("federation")))
 
     def find_appeal(self, training: bytes, round: int, hospital: str) -> AppealRecord | None:
         """The appeal of a hospital in a round, or None."""
         reason, decision, block, *who = self._view("appealOf", training, round, hospital)
         if not any(reason):
             return None
-        upholder, dismisser = (None if one == _NOBODY else to_checksum_address(one) for one in who)
+        upholder, dismisser = (None if one == _NOBODY else checksum_address(one) for one in who)
         return AppealRecord(reason, Decision(decision), block or None, upholder, dismisser)
 
     def upheld(self, training: bytes) -> Mapping[str, int]:
         """The hospitals with an upheld appeal in a training, and the block of the first of each."""
         hospitals, blocks = self._view("upheldOf", training)
-        return dict(zip(map(to_checksum_address, hospitals), blocks, strict=True))
+        return dict(zip(map(checksum_address, hospitals), blocks, strict=True))
 
     def upheld_at(self, training: bytes, hospital: str) -> int | None:
         """The block in which the first appeal of a hospital in a training was upheld, or None."""

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.errors import ReadOnly
 from contracts.interface import interface
 from contracts.records import Receipt
@@ -27,7 +26,7 @@ class Client:
         self._rpc = rpc
         self._interface = interface(name)
         self._sender = sender
-        self.contract: str = to_checksum_address(address)
+        self.contract: str = checksum_address(address)
 
     @property
     def account(self) -> str | None:

@@ -17,7 +17,6 @@ import rlp  # type: ignore[import-untyped]
 from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from eth_keys.exceptions import BadSignature
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException  # type: ignore[import-untyped]
@@ -30,6 +29,7 @@ from trie.exceptions import (
 from trie.exceptions import ValidationError as NoNode
 from trie.hexary import HexaryTrie
 
+from contracts.address import checksum_address
 from contracts.errors import BadEvidence
 from contracts.records import LedgerEvent
 
@@ -132,7 +132,7 @@ def prove(items: Sequence[bytes], indices: Sequence[int]) -> tuple[bytes, tuple[
 
 def created_by(sender: str, nonce: int) -> str:
     """The address of the contract that this account's transaction of this nonce creates."""
-    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[-20:])
+    return checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[-20:])
 
 
 def events_of(
@@ -144,7 +144,7 @@ def events_of(
     """
     found = []
     for log in transaction.logs:
-        known = interfaces.get(to_checksum_address(log["address"]))
+        known = interfaces.get(checksum_address(log["address"]))
         if known is None:
             continue
         try:
@@ -190,7 +190,7 @@ def _transaction(
         index=index,
         hash=digest,
         sender=_sender(raw),
-        to=to_checksum_address(to) if to else None,
+        to=checksum_address(to) if to else None,
         data=data,
         nonce=nonce,
         succeeded=status,

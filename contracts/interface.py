@@ -19,8 +19,8 @@ from eth_utils.abi import (
     event_abi_to_log_topic,
     function_abi_to_4byte_selector,
 )
-from eth_utils.address import to_checksum_address
 
+from contracts.address import checksum_address
 from contracts.artifact import CONTRACTS, load_artifact
 from contracts.errors import Refused
 from contracts.records import (
@@ -142,7 +142,7 @@ class Interface:
         values = {**_named(indexed, words), **_named(plain, data)}
         return LedgerEvent(
             name=abi["name"],
-            contract=to_checksum_address(log["address"]),
+            contract=checksum_address(log["address"]),
             block=int(log["blockNumber"], 16),
             block_hash=bytes.fromhex(log["blockHash"][2:]),
             transaction=log["transactionHash"],
@@ -192,9 +192,9 @@ def _named(inputs: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
 
 def _value(abi: Mapping[str, Any], value: Any) -> Any:
     if abi["type"] == "address":
-        return to_checksum_address(value)
+        return checksum_address(value)
     if abi["type"] == "address[]":
-        return tuple(to_checksum_address(one) for one in value)
+        return tuple(checksum_address(one) for one in value)
     if abi["type"] == "tuple":
         return _named(abi["components"], value)
     if abi["type"] == "tuple[]":
@@ -203,5 +203,6 @@ def _value(abi: Mapping[str, Any], value: Any) -> Any:
     return value if kind is None else kind(value)
 
 
+@cache
 def _snake(name: str) -> str:
     return re.sub("([A-Z])", lambda match: "_" + match[1].lower(), name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
 
+from contracts.address import checksum_address
 from contracts.appeals import Appeals
 from contracts.artifact import (
     ANCHORS,
@@ -140,7 +140,7 @@ class Ledger(LedgerReader):
             models = sender.deploy(creation_code(MODELS, registry))
             looks = sender.deploy(creation_code(APPEALS, registry))
             others = registry, anchors, records, models, looks
-            address = to_checksum_address(sender.deploy(creation_code(FEDERATION, *others)))
+            address = checksum_address(sender.deploy(creation_code(FEDERATION, *others)))
             promotions, appeals = Promotions(rpc, models, sender), Appeals(rpc, looks, sender)
             # Creating delivered whatever an earlier life had sent, so this is done once.
             if promotions.trainings() != address:

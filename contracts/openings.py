@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.artifact import RECORDS
 from contracts.client import Client
 from contracts.records import LedgerEvent, OpeningRecord, Receipt, Stage
@@ -28,7 +27,7 @@ class Openings(Client):
         stage, approvals, doctor, record = self._view("openingOf", opening)
         if stage == Stage.NONE:
             return None
-        return OpeningRecord(Stage(stage), approvals, to_checksum_address(doctor), record)
+        return OpeningRecord(Stage(stage), approvals, checksum_address(doctor), record)
 
     def seal(self, record: bytes, doctors: Sequence[str], quorum: int) -> Receipt:
         """Seal a record among doctors, of whom this account is one; a majority opens it."""

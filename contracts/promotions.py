@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.artifact import MODELS
 from contracts.client import Client
 from contracts.records import PromotionRecord, Receipt
@@ -22,7 +21,7 @@ class Promotions(Client):
 
     def trainings(self) -> str:
         """The contract whose trainings count; the zero address before it was bound."""
-        return str(to_checksum_address(self._view("trainings")))
+        return str(checksum_address(self._view("trainings")))
 
     def find_in_use(self, task: str) -> PromotionRecord | None:
         """The promotion that counts for a task, or None."""
@@ -66,5 +65,5 @@ class Promotions(Client):
 def _record(values: Any) -> PromotionRecord:
     training, model, reason_hash, administrator, rounds, back = values
     return PromotionRecord(
-        training, model, reason_hash, to_checksum_address(administrator), rounds, back
+        training, model, reason_hash, checksum_address(administrator), rounds, back
     )

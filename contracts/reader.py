@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.anchors import Anchors
 from contracts.appeals import Appeals
 from contracts.artifact import ANCHORS, APPEALS, FEDERATION, MODELS, RECORDS, REGISTRY
@@ -54,7 +53,7 @@ class LedgerReader(Client):
         self.rpc_url = rpc_url
         self.chain_id = int(self._rpc.call("eth_chainId"), 16)
         try:
-            found = map(to_checksum_address, self._view("contracts"))
+            found = map(checksum_address, self._view("contracts"))
             self.addresses: dict[str, str] = dict(
                 zip((REGISTRY, ANCHORS, RECORDS), found, strict=True)
             )
@@ -121,8 +120,8 @@ class LedgerReader(Client):
             next_round=next_round,
             threshold=threshold,
             quorum=quorum,
-            hospitals=tuple(map(to_checksum_address, hospitals)),
-            nodes=tuple(map(to_checksum_address, nodes)),
+            hospitals=tuple(map(checksum_address, hospitals)),
+            nodes=tuple(map(checksum_address, nodes)),
             reason=reason,
             fewest_accepted=fewest,
             step_blocks=step_blocks,
@@ -265,12 +264,12 @@ class LedgerReader(Client):
 
     def _event(self, log: Any) -> LedgerEvent:
         """The event of a log, by the contract that left it."""
-        return self._interfaces()[to_checksum_address(log["address"])].event(log)
+        return self._interfaces()[checksum_address(log["address"])].event(log)
 
     def _find_contract(self, getter: str) -> str | None:
         """The address that a view leads to; a federation from before that contract has none."""
         try:
-            return str(to_checksum_address(self._view(getter)))
+            return str(checksum_address(self._view(getter)))
         except RpcFailed as error:
             if error.data is None:
                 raise
@@ -292,14 +291,14 @@ def _set(value: bytes) -> bytes | None:
 def _submission(hospital: str, values: Any) -> SubmissionRecord:
     share_root, update_hash, samples, verdict, weight = values
     return SubmissionRecord(
-        to_checksum_address(hospital), share_root, update_hash, samples, Verdict(verdict), weight
+        checksum_address(hospital), share_root, update_hash, samples, Verdict(verdict), weight
     )
 
 
 def _join(node: str, values: Any) -> JoinRecord:
     standing, opens, commitment, nonce, set_hash, vote, receiving_key = values
     return JoinRecord(
-        node=to_checksum_address(node),
+        node=checksum_address(node),
         standing=Standing(standing),
         nonce_commitment=commitment,
         receiving_key=receiving_key,

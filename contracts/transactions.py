@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
+from contracts.address import checksum_address
 from contracts.interface import Interface
 from contracts.records import TransactionRecord
 from contracts.rpc import Rpc
@@ -27,14 +26,14 @@ def find_transaction(
     receipt = rpc.call("eth_getTransactionReceipt", transaction) if sent else None
     if receipt is None:
         return None
-    recipient = to_checksum_address(receipt["to"]) if receipt["to"] else None
+    recipient = checksum_address(receipt["to"]) if receipt["to"] else None
     called = interfaces.get(recipient) if recipient else None
     function, arguments = _decoded(called, bytes.fromhex(sent["input"][2:]))
     return TransactionRecord(
         transaction=receipt["transactionHash"],
         block=int(receipt["blockNumber"], 16),
         block_hash=bytes.fromhex(receipt["blockHash"][2:]),
-        sender=to_checksum_address(receipt["from"]),
+        sender=checksum_address(receipt["from"]),
         recipient=recipient,
         nonce=int(sent["nonce"], 16),
         succeeded=int(receipt["status"], 16) == 1,
