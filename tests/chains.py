@@ -1,6 +1,8 @@
 """The chains that tests run on: the embedded one; among the long tests Ganache and Anvil.
 
-A conftest takes the fixtures from here; each lives as long as the run.
+A conftest takes the fixtures from here; each lives as long as the run. What the ledger does is
+shown on all of them; what the parties make of each other's faults is the same on each, and shown
+on one.
 """
 
 from __future__ import annotations

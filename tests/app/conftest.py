@@ -20,7 +20,7 @@ from contracts.chain import ChainEndpoint, connect
 from tests.app import commandline
 from tests.app.clinic import Clinic, Doctor
 from tests.app.installations import settings_of
-from tests.app.mariadb import MariaDB
+from tests.app.mariadb import Emptied, MariaDB
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,10 @@ def mariadb() -> Iterator[MariaDB]:
 MARIADB = pytest.param("mariadb", marks=[pytest.mark.needs("mariadb"), pytest.mark.slow])
 
 
-@pytest.fixture(params=["sqlite", MARIADB])
+KINDS = ["sqlite", MARIADB]
+
+
+@pytest.fixture(params=KINDS)
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database of each kind in turn."""
     if request.param == "sqlite":
@@ -101,13 +104,27 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
     else:
         server: MariaDB = request.getfixturevalue("mariadb")
         url = server.new_database()
-    database = Database(url)
-    yield database
-    database.close()
+    with closing(Database(url)) as made:
+        yield made
 
 
-@pytest.fixture
-def database(empty_database: Database) -> Database:
+@pytest.fixture(scope="session")
+def migrated_mariadb(mariadb: MariaDB) -> Emptied:
+    """A database on MariaDB with the application's tables, for one test after the other."""
+    url = mariadb.new_database()
+    with closing(Database(url)) as database:
+        database.migrate()
+    return Emptied(url)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database of each kind in turn, with the application's tables."""
-    empty_database.migrate()
-    return empty_database
+    if request.param == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path / 'test.db')}"
+    else:
+        emptied: Emptied = request.getfixturevalue("migrated_mariadb")
+        emptied.empty()
+        url = emptied.url
+    with closing(Database(url)) as made:
+        yield made

@@ -8,12 +8,15 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pymysql
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, select
 
 DEADLINE_SECONDS = 60
 _NO_NETWORK = ("--skip-networking", "--skip-name-resolve", "--character-set-server=utf8mb4")
@@ -68,6 +71,48 @@ class MariaDB:
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self._socket)) == 0
+
+
+class Emptied:
+    """A database that goes back to the rows and the triggers that it had when this was made."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with self._connect() as connection:
+            tables = MetaData()
+            tables.reflect(connection)
+            self._rows = {
+                table: [dict(row) for row in connection.execute(select(table)).mappings()]
+                for table in tables.sorted_tables
+            }
+            self._triggers = {
+                name: connection.exec_driver_sql(f"SHOW CREATE TRIGGER {name}").one()[2]
+                for name in _triggers(connection)
+            }
+
+    def empty(self) -> None:
+        """Take away what a test wrote, and let numbers begin at one again."""
+        with self._connect() as connection:
+            connection.exec_driver_sql("SET FOREIGN_KEY_CHECKS=0")
+            for table, rows in self._rows.items():
+                held = [dict(row) for row in connection.execute(select(table)).mappings()]
+                if held != rows:
+                    connection.exec_driver_sql(f"TRUNCATE TABLE {table.name}")
+                    if rows:
+                        connection.execute(table.insert(), rows)
+            for name in self._triggers.keys() - _triggers(connection):
+                connection.exec_driver_sql(self._triggers[name])
+            connection.commit()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        engine = create_engine(self.url, poolclass=NullPool)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _triggers(connection: Connection) -> set[str]:
+    return {row[0] for row in connection.exec_driver_sql("SHOW TRIGGERS")}
 
 
 def _program(name: str) -> str:

@@ -34,7 +34,7 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
 
-pytestmark = [on_all_chains, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 FIRST, SECOND = "Node 1", "Node 4"
 
@@ -115,7 +115,6 @@ def test_two_crash_before_the_agreement_and_nothing_is_opened(
     assert federation.ledger.training(TRAINING).statistics is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", ["release", "vote"])
 def test_two_crash_after_the_agreement(federate: Federate, step: str) -> None:
     federation = federate()
@@ -128,7 +127,6 @@ def test_two_crash_after_the_agreement(federate: Federate, step: str) -> None:
     assert federation.ledger.round(TRAINING, 1).attempts == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "lie", "reason"),
     [
@@ -147,6 +145,7 @@ def test_one_crashes_and_one_lies(
         assert opened(federation) == []
 
 
+@on_all_chains
 def test_an_attempt_that_failed_before_the_agreement_is_tried_again_afresh(
     federate: Federate,
 ) -> None:
@@ -186,6 +185,7 @@ def drawn(federation: Federation, recorder: Recorder, key: AttemptKey) -> set[by
     return set(values)
 
 
+@on_all_chains
 def test_no_retry_once_a_quorum_agreed(federate: Federate) -> None:
     """The contract and every node refuse it, each for itself."""
     federation = federate()
@@ -208,6 +208,7 @@ def test_no_retry_once_a_quorum_agreed(federate: Federate) -> None:
             federation.node(name).ask("erase", key, b"")
 
 
+@on_all_chains
 def test_nodes_that_agreed_join_no_other_attempt(federate: Federate) -> None:
     """Also where the ledger would allow one, as no quorum agreed."""
     federation = federate()
@@ -301,6 +302,7 @@ def test_a_node_decodes_no_fewer_shares_than_a_quorum(federate: Federate) -> Non
     node.ask("vote", key, pack(agreed, shares[:3], model))
 
 
+@on_all_chains
 def test_a_chain_that_is_gone_is_nobody_s_fault_and_the_training_resumes(
     federate: Federate,
 ) -> None:

@@ -26,7 +26,7 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Place, Recorder, Saboteur, alters, says
 from tests.fl.protocol.federation import HOSPITALS, NODES, Federation, attempt_key
 
-pytestmark = [on_all_chains, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 CULPRIT = "Switzerland"
 # Rounds, each with another fault; the statistics' round is honest.
@@ -123,7 +123,6 @@ def check_refused(federation: Federation, number: int) -> None:
     assert (record.verdict, record.weight) == (Verdict.REFUSED, 0)
 
 
-@pytest.mark.slow
 def test_an_inconsistent_dealer_is_refused(federate: Federate) -> None:
     federation = run_with(federate, Inconsistent, rounds=3)
     for number in (FIRST, SECOND, THIRD):
@@ -138,7 +137,6 @@ def test_a_share_that_does_not_match_its_digest_is_disputed(federate: Federate) 
     assert federation.disputes() == {(CULPRIT, "Node 2")}
 
 
-@pytest.mark.slow
 def test_bytes_that_are_no_share_are_disputed(federate: Federate) -> None:
     federation = run_with(federate, SealsBytes, rounds=3)
     for number in (FIRST, SECOND, THIRD):
@@ -187,6 +185,7 @@ class SubmitsForAnother(Hospital):
         return pack(receipt.transaction)
 
 
+@on_all_chains
 def test_a_submission_in_another_hospital_s_name_is_refused(federate: Federate) -> None:
     """On the ledger by the contract, in a message by the coordinator."""
 
@@ -234,7 +233,7 @@ class Replays(Hospital):
         return super().dealing(attempt_key(1) if key.round == 2 else key)
 
 
-@pytest.mark.slow
+@on_all_chains
 def test_a_replay_of_an_earlier_round_is_refused(federate: Federate) -> None:
     federation = run_with(federate, Replays, rounds=2)
     account = federation.plan.hospital(CULPRIT).account
@@ -246,7 +245,6 @@ def test_a_replay_of_an_earlier_round_is_refused(federate: Federate) -> None:
     check_refused(federation, 2)
 
 
-@pytest.mark.slow
 def test_garbage_of_a_hospital_troubles_nobody_else(federate: Federate) -> None:
     faults: list[tuple[str, Fault]] = [
         ("train", says(pack("many"))),

@@ -28,8 +28,6 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Saboteur, alters, crash, crash_after, says
 from tests.fl.protocol.federation import HOSPITALS, TRAINING, Federation, attempt_key
 
-pytestmark = on_all_chains
-
 CULPRIT = "Node 3"
 STEPS = ("join", "receive", "reveal", "answer", "judge", "release", "vote", "serve", "erase")
 SIGNED = ("answer", "judge", "release", "vote")
@@ -165,6 +163,7 @@ class Liar:
         return alters(change)
 
 
+@on_all_chains
 @pytest.mark.slow
 def test_a_node_that_lies_about_the_sum_or_the_result_is_named(federate: Federate) -> None:
     federation = federate(rounds=7)
@@ -194,6 +193,7 @@ def test_a_node_that_lies_about_the_sum_or_the_result_is_named(federate: Federat
     assert federation.faults(attempt_key(7)) == {}
 
 
+@on_all_chains
 @pytest.mark.slow
 def test_a_node_that_signs_another_set_or_withholds_its_nonce_is_named(federate: Federate) -> None:
     federation = federate(rounds=3)
@@ -233,6 +233,7 @@ def test_a_node_that_lies_in_the_check_about_many_is_left_out(federate: Federate
     assert federation.disputes() == set()
 
 
+@on_all_chains
 @pytest.mark.slow
 def test_a_hospital_in_dispute_with_one_node_sits_out_and_the_pair_is_on_the_ledger(
     federate: Federate,

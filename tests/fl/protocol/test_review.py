@@ -29,8 +29,6 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Recorder, Saboteur, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
 
-pytestmark = on_all_chains
-
 ROUNDS = 2
 DONATED = AttemptKey(TRAINING, DONATION, 1)
 ATTACKER = "Cleveland"
@@ -79,6 +77,7 @@ def verdicts(federation: Federation, key: AttemptKey) -> dict[str, Verdict]:
     }
 
 
+@on_all_chains
 def test_honest_hospitals_are_accepted(federation: Federation) -> None:
     for number in range(1, ROUNDS + 1):
         key = attempt_key(number)
@@ -86,6 +85,7 @@ def test_honest_hospitals_are_accepted(federation: Federation) -> None:
         assert federation.faults(key) == {}
 
 
+@on_all_chains
 def test_slices_of_all_are_donated_with_their_sizes(federation: Federation) -> None:
     sizes = read_slices(outcome_of(federation, DONATED)).sizes
     for name in HOSPITALS:
@@ -94,6 +94,7 @@ def test_slices_of_all_are_donated_with_their_sizes(federation: Federation) -> N
     assert federation.ledger.training(TRAINING).slices is not None
 
 
+@on_all_chains
 def test_the_bound_follows_the_federation(federation: Federation) -> None:
     bound = starting_bound(federation.plan)
     for number in range(1, ROUNDS + 1):
@@ -109,6 +110,7 @@ def test_the_bound_follows_the_federation(federation: Federation) -> None:
     assert federation.ledger.training(TRAINING).norm_bound == bound
 
 
+@on_all_chains
 def test_no_row_passes_in_the_clear(federation: Federation) -> None:
     """Not the donated rows, raw or standardised or in fixed point, in anything that passed."""
     recorder = federation.recorder
@@ -128,6 +130,7 @@ def test_no_row_passes_in_the_clear(federation: Federation) -> None:
         assert stored[:64] not in passed
 
 
+@on_all_chains
 def test_shares_of_slices_are_erased_when_the_training_ends(federation: Federation) -> None:
     for node in NODES:
         place = f"{attempt_place(DONATED)}/share"
@@ -162,6 +165,7 @@ def test_a_vector_that_wraps_is_refused_and_named(federate: Federate) -> None:
     assert reason in (OUT_OF_RANGE, OUT_OF_NORM)
 
 
+@on_all_chains
 @pytest.mark.slow
 def test_too_few_accepted_keep_the_model_and_the_training_goes_on(federate: Federate) -> None:
     federation = federate(**attacked("out-of-range", *HOSPITALS[:2]), rounds=2)

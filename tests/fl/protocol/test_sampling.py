@@ -15,7 +15,7 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Saboteur
 from tests.fl.protocol.federation import HOSPITALS, Federation, attempt_key
 
-pytestmark = [on_all_chains, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 # With this seed the draws of the first two rounds of heart differ.
 SEED = 1
@@ -50,6 +50,7 @@ def check_trained(federation: Federation, number: int) -> None:
     assert len(federation.store.reports()[number]) == len(HOSPITALS)
 
 
+@on_all_chains
 def test_only_the_drawn_train_and_submit(federate: Federate) -> None:
     federation = federate(rounds=2, seed=SEED, sampled=3)
     assert federation.run().finished
@@ -71,6 +72,7 @@ def test_a_hospital_that_was_not_drawn_does_not_train(federate: Federate) -> Non
         outsider.train(key, message)
 
 
+@on_all_chains
 def test_what_it_submits_all_the_same_is_refused_by_everybody(federate: Federate) -> None:
     federation = federate(seed=SEED, sampled=3)
     outsider = out_of(federation, 1)
@@ -93,7 +95,6 @@ def test_what_it_submits_all_the_same_is_refused_by_everybody(federate: Federate
     assert NOT_DRAWN in {reason for _, reason in federation.faults(key)[outsider]}
 
 
-@pytest.mark.slow
 def test_the_review_is_over_the_drawn_and_the_slices_are_everybodys(federate: Federate) -> None:
     federation = federate(rounds=2, seed=SEED, sampled=3, review=Review())
     assert federation.run().finished
