@@ -32,7 +32,9 @@ class View:
 
 VIEWS = [View(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 # One view every time; the other combinations of width and scheme among the long tests.
-WAYS = [VIEWS[0], *(pytest.param(view, marks=pytest.mark.slow) for view in VIEWS[1:])]
+LOOKS = [VIEWS[0], *(pytest.param(view, marks=pytest.mark.slow) for view in VIEWS[1:])]
+# For what is done on pages: each width and each scheme once, as neither changes the other.
+WAYS = [VIEWS[0], pytest.param(VIEWS[3], marks=pytest.mark.slow)]
 
 
 @dataclass
