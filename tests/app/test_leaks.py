@@ -33,6 +33,8 @@ from tests.app.installations import settings_of
 from tests.app.web.browser import Browser
 from tests.app.web.conftest import of
 
+pytestmark = pytest.mark.slow
+
 # Where private keys, and what opens them, may lie.
 KEPT = (KEYSTORE, SIGNING, FILE)
 

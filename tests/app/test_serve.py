@@ -316,6 +316,7 @@ def test_fresh_empties_another_database(
         assert list(Jobs(elsewhere).queue()) == []
 
 
+@pytest.mark.slow
 def test_fresh_is_refused_while_somebody_trains(repository: Path, folder: Path) -> None:
     with FileLock(folder / TRAINING_LOCK):
         done = fresh(repository, folder, f"{ANSWER}\n")
@@ -328,6 +329,7 @@ def answering(text: str) -> StringIO:
     return StringIO(f"{text}\n")
 
 
+@pytest.mark.slow
 def test_a_new_password_is_shown_once_and_works(
     repository: Path, folder: Path, database: Database
 ) -> None:
@@ -343,6 +345,7 @@ def test_a_new_password_is_shown_once_and_works(
     assert password not in entry.details
 
 
+@pytest.mark.slow
 def test_a_password_for_a_stranger_has_a_sentence(repository: Path, folder: Path) -> None:
     done = commandline.run(repository, folder, "password", "nobody@consilium.example")
     assert (done.returncode, done.stdout) == (1, "")

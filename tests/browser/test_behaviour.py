@@ -15,7 +15,7 @@ from playwright.sync_api import Route, expect
 from tests.browser.conftest import Site
 from tests.browser.person import LONG, VIEWS, WAYS, Person, View
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 WIDE, PHONE = VIEWS[0], VIEWS[3]
 # The part of a live page that it asks for again.
@@ -115,7 +115,6 @@ def test_altered_model_shows_in_its_round(
     expect(differs).to_contain_text("hash of the stored bytes")
 
 
-@pytest.mark.slow
 def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")
@@ -134,7 +133,6 @@ def test_stopping_asks_first_and_is_told(arrive: Callable[..., Person]) -> None:
     ada.require_good_page()
 
 
-@pytest.mark.slow
 def test_pausing_asks_first_and_resuming_goes_on(arrive: Callable[..., Person]) -> None:
     ada = arrive(PHONE, "administrator")
     ada.open("/admin/trainings/new/heart")
@@ -161,7 +159,6 @@ def test_pausing_asks_first_and_resuming_goes_on(arrive: Callable[..., Person]) 
     ada.require_good_page()
 
 
-@pytest.mark.slow
 def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")
@@ -178,7 +175,6 @@ def test_page_tells_that_the_server_does_not_answer(arrive: Callable[..., Person
     ada.page.locator("#now[data-over='yes']").wait_for(state="attached", timeout=LONG)
 
 
-@pytest.mark.slow
 def test_page_asks_as_seldom_as_the_server_wants(arrive: Callable[..., Person]) -> None:
     ada = arrive(WIDE, "administrator")
     ada.open("/admin/trainings/new/heart")
@@ -242,7 +238,6 @@ def altered_row(site: Site, trained: str) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)
-@pytest.mark.slow
 def test_altered_row_is_found_by_the_button(
     view: View, altered_row: int, arrive: Callable[..., Person]
 ) -> None:
@@ -265,7 +260,6 @@ def test_altered_row_is_found_by_the_button(
     carla.require_good_page()
 
 
-@pytest.mark.slow
 def test_check_finds_nothing_where_nothing_was_altered(
     trained: str, arrive: Callable[..., Person]
 ) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.app.importing import stroke_csv
 from tests.browser.person import WAYS, Person, View
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("view", WAYS, ids=str)

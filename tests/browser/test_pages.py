@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from app import create_app
 from config import Settings
 from tests.browser.conftest import Site
-from tests.browser.person import LOOKS, Person, View
+from tests.browser.person import LOOKS, VIEWS, Person, View
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
 
@@ -147,7 +147,8 @@ def test_every_page_is_looked_at(site: Site, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("view", LOOKS, ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS, ids=str)
 @pytest.mark.parametrize("role", PAGES, ids=str)
 def test_pages_are_good(
     role: str | None,
@@ -164,7 +165,7 @@ def test_pages_are_good(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("view", LOOKS, ids=str)
+@pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_pages_of_an_attacked_training_are_good(
     view: View, attacked: str, arrive: Callable[..., Person]
 ) -> None:
@@ -178,7 +179,7 @@ def test_pages_of_an_attacked_training_are_good(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("view", LOOKS, ids=str)
+@pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_results_of_an_attacked_training_are_good(
     view: View, attacked: str, on_chain: dict[str, str], arrive: Callable[..., Person]
 ) -> None:

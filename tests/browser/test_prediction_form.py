@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Site
 from tests.browser.person import VIEWS, WAYS, Person, View
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 WIDE = VIEWS[0]
 HEART = "/doctor/predictions/heart/new"
@@ -32,7 +32,6 @@ def type_at_sign_in(person: Person, email: str, password: str) -> None:
     person.press("Sign in")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_a_number_in_another_unit_and_an_unlikely_one_by_keyboard(
     view: View, trained: str, arrive: Callable[..., Person]
@@ -95,7 +94,6 @@ def test_values_are_back_after_the_session_ended(
     assert ines.page.evaluate(KEPT) == "{}"
 
 
-@pytest.mark.slow
 def test_values_that_were_left_are_offered_and_not_put_back_by_themselves(
     trained: str, arrive: Callable[..., Person]
 ) -> None:
@@ -117,7 +115,6 @@ def test_values_that_were_left_are_offered_and_not_put_back_by_themselves(
     assert ines.page.evaluate(KEPT) == "{}"
 
 
-@pytest.mark.slow
 def test_values_go_when_the_person_signs_out_in_any_tab(
     trained: str, site: Site, arrive: Callable[..., Person]
 ) -> None:
@@ -133,7 +130,6 @@ def test_values_go_when_the_person_signs_out_in_any_tab(
     ines.page.wait_for_function(f"{KEPT} === '{{}}'")
 
 
-@pytest.mark.slow
 def test_values_go_when_somebody_else_signs_in(
     trained: str, site: Site, arrive: Callable[..., Person]
 ) -> None:

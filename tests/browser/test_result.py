@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser.person import WAYS, Person, View
 
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
+
 
 def number(text: str) -> float:
     found = re.search(r"[+\N{MINUS SIGN}]?\d+\.\d", text)

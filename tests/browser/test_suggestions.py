@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 
 from tests.browser.person import WAYS, Person, View
 
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
+
 
 @pytest.mark.parametrize("view", WAYS, ids=str)
 def test_a_doctor_reads_why_something_is_suggested_and_all_rules(

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Site
 from tests.browser.person import VIEWS, WAYS, Person, View
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 WIDE = VIEWS[0]
 REFUSAL = "This wallet lets nobody in."

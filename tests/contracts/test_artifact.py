@@ -28,6 +28,7 @@ def test_code_fits_on_a_chain(contract: str) -> None:
     assert 0 < len(load_artifact(contract).bytecode) <= MOST_CODE
 
 
+@pytest.mark.slow
 @pytest.mark.needs("node", "solc")
 def test_compiling_again_gives_the_same() -> None:
     assert compiler.compile_contracts() == {name: load_artifact(name) for name in CONTRACTS}

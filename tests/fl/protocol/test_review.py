@@ -138,14 +138,8 @@ def test_shares_of_slices_are_erased_when_the_training_ends(federation: Federati
             assert federation.parties[node].store.get(f"{place}/{name}") is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "label-flip",
-        pytest.param("targeted-flip", marks=pytest.mark.slow),
-        pytest.param("model-replacement", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["label-flip", "targeted-flip", "model-replacement"])
 def test_poisoned_updates_are_rejected(federate: Federate, name: str) -> None:
     federation = federate(**attacked(name, ATTACKER), rounds=1)
     assert federation.run().finished
