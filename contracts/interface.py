@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -54,11 +54,11 @@ class Interface:
 
     def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
         self._functions = {one["name"]: one for one in abi if one["type"] == "function"}
-        self._by_selector = {_selector(one): one for one in self._functions.values()}
+        self._selectors = {name: _selector(one) for name, one in self._functions.items()}
         self._events = {one["name"]: one for one in abi if one["type"] == "event"}
         self._errors = _errors_of(abi)
         self._by_topic = {self.topic(name): one for name, one in self._events.items()}
-        self._by_selector = {_selector(one): one for one in self._functions.values()}
+        self._by_selector = {self._selectors[name]: one for name, one in self._functions.items()}
 
     def call_data(self, function: str, arguments: Sequence[object]) -> bytes:
         """Return what a transaction or call of `function` carries.
@@ -68,7 +68,7 @@ class Interface:
         """
         abi = self._functions[function]
         try:
-            return _selector(abi) + encode(_types(abi["inputs"]), arguments)
+            return self._selectors[function] + encode(_types(abi["inputs"]), arguments)
         except (EncodingError, TypeError) as error:
             raise ValueError(f"{function}: {error}") from error
 
@@ -99,7 +99,7 @@ class Interface:
         """
         outputs = self._functions[function]["outputs"]
         try:
-            values = decode(_types(outputs), data)
+            values = _decoded(tuple(_types(outputs)), data)
         except DecodingError as error:
             raise ValueError(f"expected the result of {function}: {error}") from error
         return values[0] if len(values) == 1 else values
@@ -136,9 +136,10 @@ class Interface:
         indexed = [one for one in abi["inputs"] if one["indexed"]]
         plain = [one for one in abi["inputs"] if not one["indexed"]]
         words = [
-            decode([one["type"]], topic)[0] for one, topic in zip(indexed, topics[1:], strict=True)
+            _decoded((one["type"],), topic)[0]
+            for one, topic in zip(indexed, topics[1:], strict=True)
         ]
-        data = decode(_types(plain), bytes.fromhex(log["data"][2:]))
+        data = _decoded(tuple(_types(plain)), bytes.fromhex(log["data"][2:]))
         values = {**_named(indexed, words), **_named(plain, data)}
         return LedgerEvent(
             name=abi["name"],
@@ -178,6 +179,13 @@ def _key(values: Mapping[str, Any]) -> AttemptKey | None:
 
 def _selector(abi: Any) -> bytes:
     return bytes(function_abi_to_4byte_selector(abi))
+
+
+# Within a step of the protocol the same answers of the ledger are read again and again.
+@lru_cache(1024)
+def _decoded(types: tuple[str, ...], data: bytes) -> tuple[Any, ...]:
+    """The values, which are tuples, numbers, texts and bytes: nobody alters what others get."""
+    return decode(types, data)
 
 
 def _types(inputs: Sequence[Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from fl.datasets.partition import Partition
@@ -140,7 +141,7 @@ class Task:
     groups: tuple[Group, ...] = ()
     plausible: tuple[Plausible, ...] = ()
 
-    @property
+    @cached_property
     def inputs(self) -> int:
         """The number of inputs of a network for this task."""
         return sum(column.inputs for column in self.columns)
