@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import abort, render_template
+from flask import abort, render_template, session
 
-from app.doctor.forms import ValuesForm, values_form
+from app.doctor.forms import ValuesForm, preferred, values_form
 from app.doctor.reading import Reading
 from app.doctor.words import typical_words
 from app.errors import ModelRefused
@@ -25,6 +25,9 @@ from fl.datasets.typical import typical
 from fl.datasets.use import find_use
 
 Page = tuple[str, HTTPStatus]
+
+# Which units somebody prefers is no patient's secret: the signed cookie may hold it.
+_UNITS = "units"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,16 @@ def form_page(task: Task, form: ValuesForm, **filling: Any) -> str:
         codes=codes_of(task.name),
         **filling,
     )
+
+
+def empty(task: Task) -> ValuesForm:
+    """The form of a task with nothing entered, in the units that were chosen last."""
+    return values_form(task)(data=preferred(task, session.get(_UNITS, {})))
+
+
+def prefer_units(form: ValuesForm) -> None:
+    """Begin the next form of this session in the units that were chosen in this one."""
+    session[_UNITS] = session.get(_UNITS, {}) | form.units()
 
 
 def posted(task: Task) -> ValuesForm:

@@ -9,8 +9,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, render_template
 
-from app.doctor.asking import Page, find_task, load_model, posted, tasks
-from app.doctor.forms import field_name
+from app.doctor.asking import Page, assumed, empty, find_task, load_model, tasks
 from app.doctor.reading import UNDECIDED
 from app.services.device_model import device_file
 from app.services.roles import DOCTOR
@@ -30,12 +29,13 @@ def page(task: str) -> str | Page:
     if isinstance(model, str):
         told = render_template("doctor/device_refused.html", task=chosen, reason=model)
         return told, HTTPStatus.CONFLICT
-    form = posted(chosen)
+    form = empty(chosen)
     return render_template(
         "doctor/device.html",
         task=chosen,
         tasks=tasks(),
-        fields=[(column, form[field_name(column)]) for column in chosen.columns],
+        form=form,
+        assumed=assumed(chosen, form, model.statistics),
         check=model.check,
         statistics_sha256=model.statistics_sha256,
         undecided=UNDECIDED,

@@ -5,13 +5,23 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.doctor import batches, device, papers, passport, rules
-from app.doctor.asking import Asked, Page, ask, find_task, form_page, posted, tasks
+from app.doctor.asking import (
+    Asked,
+    Page,
+    ask,
+    empty,
+    find_task,
+    form_page,
+    posted,
+    prefer_units,
+    tasks,
+)
 from app.doctor.filling import document, filled
-from app.doctor.forms import preferred, values_form
+from app.doctor.forms import values_form
 from app.doctor.result import ask_again, result_page
 from app.errors import RequestError
 from app.services.batches import RUNNING
@@ -26,8 +36,6 @@ blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 for pages in (batches, device, papers, passport, rules):
     blueprint.register_blueprint(pages.blueprint)
 
-# Which units somebody prefers is no patient's secret: the signed cookie may hold it.
-_UNITS = "units"
 _JSON: Final = ("application/json", "application/fhir+json")
 
 
@@ -57,8 +65,7 @@ def home() -> str:
 def new_prediction(task: str) -> str:
     """An empty form for one patient's values, in the units that were chosen last."""
     chosen = find_task(task)
-    form = values_form(chosen)(data=preferred(chosen, session.get(_UNITS, {})))
-    return form_page(chosen, form)
+    return form_page(chosen, empty(chosen))
 
 
 @blueprint.post("/predictions/<task>/new")
@@ -67,7 +74,7 @@ def predict(task: str) -> Page:
     """The risk, from the model that the ledger names; nothing of the patient is stored."""
     chosen = find_task(task)
     form = posted(chosen)
-    session[_UNITS] = session.get(_UNITS, {}) | form.units()
+    prefer_units(form)
     if "change" in request.form:
         return form_page(chosen, form), HTTPStatus.OK
     found = ask(chosen, form)

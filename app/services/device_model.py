@@ -14,9 +14,11 @@ from typing import Any, Final
 from app.services.predictions import CheckedModel
 from crypto.digest import model_bytes
 from fl.calibration import HIGHEST, LOWEST, Z95, Calibration
-from fl.datasets import Column
+from fl.datasets import Column, Task
+from fl.datasets.asking import plausible_of
 from fl.datasets.encoding import INPUT_BOUND
 from fl.datasets.statistics import CONSTANT
+from fl.datasets.units import asked_units
 from fl.familiarity import FAR, RARE, Z99
 
 FORMAT: Final = "consilium/device-model/v1"
@@ -32,7 +34,7 @@ def device_file(model: CheckedModel) -> bytes:
         "version": model.check.version,
         "model": b64encode(body).decode(),
         "statistics": model.statistics.to_json(),
-        "columns": [_column(column) for column in task.columns],
+        "columns": [_column(task, column) for column in task.columns],
         "classes": list(task.classes),
         "input_bound": INPUT_BOUND,
         "constant": CONSTANT,
@@ -42,7 +44,8 @@ def device_file(model: CheckedModel) -> bytes:
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(task: Task, column: Column) -> dict[str, Any]:
+    plausible = plausible_of(task, column)
     return {
         "name": column.name,
         "label": column.label,
@@ -52,6 +55,8 @@ def _column(column: Column) -> dict[str, Any]:
         "high": column.high,
         "categories": [[one.value, one.label] for one in column.categories],
         "zero_is_missing": column.zero_is_missing,
+        "units": [[one.name, one.factor] for one in asked_units(column)],
+        "plausible": None if plausible is None else [plausible.low, plausible.high],
     }
 
 

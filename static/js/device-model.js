@@ -173,30 +173,66 @@ window.DeviceModel = (() => {
     return { unusual, distance: Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / count), limit };
   }
 
-  function bounds(column) {
-    const text = `${column.low} to ${column.high}`.replaceAll("-", "\u2212");
-    return column.unit ? `${text} ${column.unit}` : text;
+  const ownUnit = (column) => ({ name: column.unit, factor: 1 });
+
+  /* The units in which a column's numbers may be typed, its own first. */
+  const unitsOf = (column) => column.units.map(([name, factor]) => ({ name, factor }));
+
+  /* A range that is given in the column's unit, in words; in another unit rounded to a tenth, inwards. */
+  function bounds([low, high], unit) {
+    const tenth = (round, end) => (unit.factor === 1 ? end : round((end / unit.factor) * 10) / 10);
+    return `${tenth(Math.ceil, low)} to ${tenth(Math.floor, high)} ${unit.name}`.replaceAll("-", "\u2212").trim();
   }
 
-  function parseNumber(column, text) {
+  const possible = (column, value) => value >= column.low && value <= column.high;
+
+  /* Six digits of a converted number are kept, as on the server (fl/datasets/units.py). */
+  const converted = (number, { factor }) => (factor === 1 ? number : Number((number * factor).toPrecision(6)));
+
+  function readNumber(text) {
     const plain = text.replace("\u2212", "-");
     const isNumber = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?$/.test(plain);
     const isThousands = /^[+-]?[1-9]\d{0,2}(,\d{3})+$/.test(plain);
-    const value = isNumber && !isThousands ? Number(plain.replace(",", ".")) : NaN;
-    if (column.zero_is_missing && value === 0) return null;
-    if (value >= column.low && value <= column.high) return value;
-    const hint = Number.isNaN(value) && plain.includes(",") ? WITH_POINT : "";
-    throw new Refused(`Expected a number from ${bounds(column)}, got “${text}”.${hint}`);
+    return isNumber && !isThousands ? Number(plain.replace(",", ".")) : NaN;
   }
 
-  /* The value that a person typed or chose; null where it is not known. */
-  function parse(column, typed) {
+  function parseNumber(column, text, unit) {
+    const number = readNumber(text);
+    const value = converted(number, unit);
+    if (column.zero_is_missing && value === 0) return null;
+    if (possible(column, value)) return value;
+    throw new Refused(`Expected a number from ${bounds([column.low, column.high], unit)}, got “${text}”.${hint(column, text, number, unit)}`);
+  }
+
+  /* What to write instead of what is no number, or in which unit it would be possible. */
+  function hint(column, text, number, unit) {
+    if (Number.isNaN(number)) return text.includes(",") ? WITH_POINT : "";
+    const other = unitsOf(column).find((one) => one.name !== unit.name && possible(column, converted(number, one)));
+    return other ? ` In ${other.name} it would be possible: is the unit right?` : "";
+  }
+
+  /* The value, in the column's unit, that a person typed in `unit` or chose; null where it is not known. */
+  function parse(column, typed, unit = ownUnit(column)) {
     const text = typed.trim();
     if (!text) return null;
-    if (column.kind === "number") return parseNumber(column, text);
+    if (column.kind === "number") return parseNumber(column, text, unit);
     const at = column.categories.findIndex(([value]) => value === text);
     if (at < 0) throw new Refused(`Expected one of ${column.categories.map(([, label]) => label).join(", ")}.`);
     return at;
+  }
+
+  /* Whether a value is possible but not plausible, so that a person is asked about it. */
+  function isDoubtful(column, value) {
+    return value !== null && column.plausible !== null && (value < column.plausible[0] || value > column.plausible[1]);
+  }
+
+  /* What is asked of a doubtful value, and what is ticked to confirm it. */
+  function question(column, typed, unit) {
+    const words = `${Number(readNumber(typed.trim()).toPrecision(6))} ${unit.name}`.replace("-", "\u2212").trim();
+    return {
+      asks: `Is ${words} right? Of 100 published patients, 99 have ${bounds(column.plausible, unit)}.`,
+      confirms: `Yes, ${words} is right`,
+    };
   }
 
   async function require(what, verb, bytes, expected) {
@@ -237,5 +273,5 @@ window.DeviceModel = (() => {
     }
   }
 
-  return { open, parse, Refused };
+  return { open, parse, isDoubtful, question, unitsOf, Refused };
 })();

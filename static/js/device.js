@@ -3,7 +3,7 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
-  const { parse, Refused } = window.DeviceModel;
+  const { parse, unitsOf, isDoubtful, question, Refused } = window.DeviceModel;
   const { percent, range, valueWords, warnings } = window.DeviceWords;
   const { explain, rows } = window.DeviceReasons;
   const device = document.getElementById("device");
@@ -13,6 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const NOTHING = "Enter at least one value. Of nothing, the model can only tell its average.";
   const WRONG = "Some values cannot be right. They are marked below; the others are kept.";
+  const DOUBTFUL = "Some values are unusual. Confirm below that they are right, or correct them; the others are kept.";
 
   let model = null;
 
@@ -36,16 +37,26 @@ document.addEventListener("DOMContentLoaded", () => {
     part("ready").hidden = false;
   }
 
+  /* Where a column is asked for. */
+  function placeOf(column) {
+    return [...form.querySelectorAll("[data-column]")].find((one) => one.dataset.column === column.name);
+  }
+
   /* The field of a column: one element, or its radio buttons. */
   function fieldsOf(column) {
-    const around = [...form.querySelectorAll("[data-column]")].find((one) => one.dataset.column === column.name);
-    return [...around.querySelectorAll("input, select")];
+    return [...placeOf(column).querySelectorAll("input:not([data-sure]), select:not(.unit-choice)")];
   }
 
   function typed(column) {
     const fields = fieldsOf(column);
     const chosen = fields[0].type === "radio" ? fields.find((one) => one.checked) : fields[0];
     return chosen ? chosen.value : "";
+  }
+
+  function unitOf(column) {
+    const choice = placeOf(column).querySelector(".unit-choice");
+    const units = unitsOf(column);
+    return (choice && units.find((one) => one.name === choice.value)) || units[0];
   }
 
   function clearErrors() {
@@ -67,7 +78,38 @@ document.addEventListener("DOMContentLoaded", () => {
     note.lastElementChild.textContent = sentence;
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") || ""} ${note.id}`.trim());
-    (field.closest(".form-field, fieldset") || field.parentElement).append(note);
+    placeOf(column).append(note);
+  }
+
+  const doubtOf = (column) => placeOf(column).querySelector("[data-doubt]");
+
+  /* Whether a value may be used: what is not plausible needs a tick, which counts for this very value. */
+  function isSure(column, value) {
+    const asked = doubtOf(column);
+    const key = `${value} ${unitOf(column).name}`;
+    if (isDoubtful(column, value) && asked && asked.dataset.doubt === key && asked.querySelector("input").checked) return true;
+    if (asked) asked.remove();
+    if (!isDoubtful(column, value)) return true;
+    ask(column, key);
+    return false;
+  }
+
+  function ask(column, key) {
+    const block = document.getElementById("doubt").content.firstElementChild.cloneNode(true);
+    const { asks, confirms } = question(column, typed(column), unitOf(column));
+    const [about, tick] = [block.querySelector("p"), block.querySelector("input")];
+    block.dataset.doubt = key;
+    about.id = `${fieldsOf(column)[0].id}-question`;
+    about.querySelector("span").textContent = asks;
+    block.querySelector("label span").textContent = confirms;
+    tick.dataset.sure = "";
+    tick.setAttribute("aria-describedby", about.id);
+    tick.setAttribute("aria-invalid", "true");
+    placeOf(column).append(block);
+  }
+
+  function forgetDoubts() {
+    for (const one of form.querySelectorAll("[data-doubt]")) one.remove();
   }
 
   function complain(sentence) {
@@ -77,23 +119,27 @@ document.addEventListener("DOMContentLoaded", () => {
     if (first) first.focus();
   }
 
-  /* The values in the order of the columns, or null where one of them is none. */
+  /* A value as it was typed; marks the field, or asks, where it cannot be used. */
+  function readOne(column) {
+    let value;
+    try {
+      value = parse(column, typed(column), unitOf(column));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      mark(column, error.message);
+      return { complaint: WRONG };
+    }
+    return isSure(column, value) ? { value } : { complaint: DOUBTFUL };
+  }
+
+  /* The values in the order of the columns, or null where one of them cannot be used. */
   function read() {
     clearErrors();
-    let right = true;
-    const values = model.file.columns.map((column) => {
-      try {
-        return parse(column, typed(column));
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        mark(column, error.message);
-        right = false;
-        return null;
-      }
-    });
-    if (!right) complain(WRONG);
-    else if (values.every((value) => value === null)) complain(NOTHING);
-    else return values;
+    const found = model.file.columns.map(readOne);
+    const complaints = found.map((one) => one.complaint).filter(Boolean);
+    if (complaints.length) complain(complaints.includes(WRONG) ? WRONG : DOUBTFUL);
+    else if (found.every((one) => one.value === null)) complain(NOTHING);
+    else return found.map((one) => one.value);
     return null;
   }
 
@@ -175,6 +221,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function forget() {
     clearErrors();
+    forgetDoubts();
     part("result").hidden = true;
   }
 

@@ -113,6 +113,12 @@ def test_a_doctor_predicts_by_keyboard_and_reads_what_the_server_would_say(
     dora.fill("Serum cholesterol", "590")
     dora.fill("ST depression by exercise", "2,3")
     dora.press("Estimate the risk here")
+    # Possible, but of a hundred published patients 99 have less: it is asked about first.
+    tick = page.get_by_role("checkbox", name="Yes, 590 mg/dl is right", exact=True)
+    expect(tick).to_be_focused()
+    dora.require_good_page()
+    page.keyboard.press("Space")
+    dora.press("Estimate the risk here")
     known = {"age": 70.0, "chol": 590.0, "oldpeak": 2.3}
     found, reading = ward.of(get_task("heart"), known)
     risk = page.get_by_role("region", name="Risk")
@@ -171,8 +177,38 @@ def test_values_that_cannot_be_are_told_beside_their_fields(
     dora.fill("Serum cholesterol", "0")
     dora.fill("Age", "18")
     dora.press("Estimate the risk here")
+    page.get_by_role("checkbox", name="Yes, 18 years is right", exact=True).check()
+    dora.press("Estimate the risk here")
     expect(page.get_by_role("region", name="Risk")).to_contain_text("From 1 of 10 values")
     expect(page.locator("[aria-invalid]")).to_have_count(0)
+
+
+def test_a_value_in_another_unit_is_the_same_value(
+    ward: Ward, arrive: Callable[..., Person]
+) -> None:
+    dora = arrive(DESK, "doctor")
+    page = open_device(dora)
+    dora.fill("Serum cholesterol", "232")
+    page.get_by_label("Unit of Serum cholesterol", exact=True).select_option("mmol/l")
+    dora.press("Estimate the risk here")
+    told = "Expected a number from 1.6 to 18.1 mmol/l, got “232”. In mg/dl it would be possible"
+    expect(page.locator("#chol-error")).to_contain_text(told)
+    dora.fill("Serum cholesterol", "6")
+    dora.press("Estimate the risk here")
+    _, reading = ward.of(get_task("heart"), {"chol": 231.99})
+    expect(page.get_by_role("region", name="Risk")).to_contain_text(reading.percent)
+    expect(page.get_by_role("region", name="Why this answer")).to_contain_text("231.99 mg/dl")
+    # A tick is for the number and the unit that it was asked about.
+    dora.fill("Serum cholesterol", "15")
+    dora.press("Estimate the risk here")
+    page.get_by_role("checkbox", name="Yes, 15 mmol/l is right", exact=True).check()
+    dora.fill("Serum cholesterol", "15.5")
+    dora.press("Estimate the risk here")
+    again = page.get_by_role("checkbox", name="Yes, 15.5 mmol/l is right", exact=True)
+    expect(again).not_to_be_checked()
+    expect(page.get_by_role("region", name="Risk")).to_be_hidden()
+    dora.press("Empty the form")
+    expect(again).to_have_count(0)
 
 
 def test_nothing_is_asked_of_the_server_and_nothing_is_kept(

@@ -19,6 +19,7 @@ from app.services.passwords import Passwords
 from app.services.roles import DOCTOR
 from app.web.services import Services
 from fl.datasets import get_task
+from fl.datasets.asking import grouped
 from tests.app.web.browser import Browser, Parts
 from tests.app.web.conftest import Site
 from tests.app.web.served import serve
@@ -81,9 +82,10 @@ def test_the_form_can_be_sent_nowhere(ward: Ward) -> None:
     assert "action" not in form
     assert "csrf_token" not in form
     assert 'autocomplete="off"' in form
-    columns = [column.name for column in get_task("heart").columns]
+    columns = [column.name for group in grouped(get_task("heart")) for column in group.columns]
     assert re.findall(r'data-column="(\w+)"', form) == columns
-    assert "60 to 700; 0 means not known" in form
+    assert "60 to 700 mg/dl; 1.6 to 18.1 mmol/l" in form
+    assert "If empty or 0, the model assumes" in form
     assert "\N{MINUS SIGN}4 to 8" in form
     assert not Parts(page).inline
     hidden = page.index('data-part="ready" hidden')
