@@ -78,9 +78,13 @@ def test_a_node_that_answers_noise_at_a_step_is_named(federate: Federate) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("done", [False, True], ids=["undone", "done"])
 @pytest.mark.parametrize(
-    "garbage", [NOISE, b"", pack([], 1, {}), pack([[]], b"", "", b"")], ids=bytes.hex
+    ("garbage", "done"),
+    [
+        *((garbage, False) for garbage in (NOISE, b"", pack([], 1, {}), pack([[]], b"", "", b""))),
+        (NOISE, True),
+    ],
+    ids=["noise", "nothing", "other items", "the right kinds", "noise, though done"],
 )
 def test_a_node_that_answers_something_else_at_any_step_is_named(
     federate: Federate, garbage: bytes, done: bool
