@@ -25,6 +25,8 @@ from config import Settings
 from contracts.errors import ChainUnreachable
 from tests.app.installations import settings_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ada(database: Database) -> UserRow:
@@ -162,7 +164,6 @@ def ask(jobs: Jobs) -> tuple[Checks, int]:
     return checks, checks.submit(ada)
 
 
-@pytest.mark.slow
 def test_the_worker_finds_nothing_and_then_what_was_altered(settings: Settings, jobs: Jobs) -> None:
     worker = Worker(settings, "only", Event())
     checks, number = ask(jobs)

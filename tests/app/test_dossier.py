@@ -36,6 +36,8 @@ from contracts.records import DONATION, Role
 from tests.app import commandline
 from tests.app.installations import settings_of
 
+pytestmark = pytest.mark.slow
+
 Document = dict[str, Any]
 Place = tuple[str | int, ...]
 
@@ -210,7 +212,6 @@ def test_any_altered_character_is_found(document: Document, data: st.DataObject)
     assert found(changed), path
 
 
-@pytest.mark.slow
 def test_an_altered_end_of_every_value_is_found(document: Document) -> None:
     unseen = [
         path
@@ -420,7 +421,6 @@ def test_checking_a_file_loads_no_database_and_no_web(
     assert "consistent" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_later_round_shows_whence_its_model_and_its_bound_came(
     chain: ChainEndpoint, tmp_path: Path
 ) -> None:

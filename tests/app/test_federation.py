@@ -17,6 +17,8 @@ from contracts.errors import ChainUnreachable
 from contracts.records import Role
 from tests.app.installations import settings_of
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["Cleveland", "Hungary", "VA Long Beach"]
 
 

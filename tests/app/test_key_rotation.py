@@ -30,6 +30,8 @@ from contracts.members import grouped
 from contracts.registry import Registry
 from tests.app.installations import settings_of
 
+pytestmark = pytest.mark.slow
+
 QUICK = TrainingRequest(rounds=1, local_epochs=1, review=False)
 HOSPITALS = ["Cleveland", "Hungary", "Switzerland"]
 
@@ -86,7 +88,6 @@ def require_rotated(federation: Federation, name: str, before: bytes) -> None:
     assert noted(federation) == ["key.rotated"]
 
 
-@pytest.mark.slow
 def test_after_a_rotation_trainings_work_and_earlier_ones_stay_checkable(
     federation: Federation,
 ) -> None:
@@ -125,7 +126,6 @@ KILLS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
 def test_a_killed_rotation_is_finished_by_the_next(
     federation: Federation,

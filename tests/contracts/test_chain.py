@@ -26,6 +26,8 @@ from contracts.rpc import Rpc
 from tests.contracts.parties import Federation, all_accounts, point
 from tests.contracts.test_once import signed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

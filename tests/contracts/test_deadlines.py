@@ -10,6 +10,8 @@ from contracts.chain import ChainEndpoint
 from contracts.ledger import AttemptState, Policy
 from tests.contracts.parties import Federation, digest, point, refusal
 
+pytestmark = pytest.mark.slow
+
 STEP = 12
 
 

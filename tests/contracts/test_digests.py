@@ -79,6 +79,7 @@ def agreeing(embedded_chain: ChainEndpoint) -> Iterator[Federation]:
     federation.close()
 
 
+@pytest.mark.slow
 @given(agreed=SETS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_contract_computes_the_same_digest_of_a_set(
@@ -90,6 +91,7 @@ def test_contract_computes_the_same_digest_of_a_set(
     assert problem.details["actual"] == set_digest(agreeing.key(), agreed)
 
 
+@pytest.mark.slow
 @given(
     roots=st.lists(st.tuples(HASHES, HASHES), min_size=3, max_size=3),
     samples=st.lists(st.integers(1, 2**32 - 1), min_size=3, max_size=3),

@@ -22,6 +22,8 @@ from contracts.ledger import (
 from contracts.rpc import Rpc
 from tests.contracts.parties import Federation, digest, point, private_key, refusal
 
+pytestmark = pytest.mark.slow
+
 
 def calls(federation: Federation) -> list[Callable[[], Receipt]]:
     """Every kind of transaction once, in an order in which each is possible."""

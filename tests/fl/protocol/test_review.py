@@ -29,6 +29,8 @@ from tests.fl.protocol.conftest import Federate
 from tests.fl.protocol.engines import Ask, Fault, Recorder, Saboteur, crash
 from tests.fl.protocol.federation import HOSPITALS, NODES, TRAINING, Federation, attempt_key
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 2
 DONATED = AttemptKey(TRAINING, DONATION, 1)
 ATTACKER = "Cleveland"
@@ -138,7 +140,6 @@ def test_shares_of_slices_are_erased_when_the_training_ends(federation: Federati
             assert federation.parties[node].store.get(f"{place}/{name}") is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["label-flip", "targeted-flip", "model-replacement"])
 def test_poisoned_updates_are_rejected(federate: Federate, name: str) -> None:
     federation = federate(**attacked(name, ATTACKER), rounds=1)
@@ -148,7 +149,6 @@ def test_poisoned_updates_are_rejected(federate: Federate, name: str) -> None:
     assert federation.result(key) != federation.plan.initial_model()
 
 
-@pytest.mark.slow
 def test_a_vector_that_wraps_is_refused_and_named(federate: Federate) -> None:
     federation = federate(**attacked("out-of-range", ATTACKER))
     assert federation.run().finished
@@ -160,7 +160,6 @@ def test_a_vector_that_wraps_is_refused_and_named(federate: Federate) -> None:
 
 
 @on_all_chains
-@pytest.mark.slow
 def test_too_few_accepted_keep_the_model_and_the_training_goes_on(federate: Federate) -> None:
     federation = federate(**attacked("out-of-range", *HOSPITALS[:2]), rounds=2)
     assert federation.run().finished
@@ -186,10 +185,7 @@ def crash_at(times: int) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize(
-    "exchanges", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7))]
-)
-@pytest.mark.slow
+@pytest.mark.parametrize("exchanges", [0, 1, 7])
 def test_a_silent_node_is_replaced_by_the_fourth(federate: Federate, exchanges: int) -> None:
     federation = federate(review=Review())
     engine = Saboteur(federation.engine(), {(1, "Node 2", "exchange"): crash_at(exchanges)})
@@ -202,7 +198,6 @@ def test_a_silent_node_is_replaced_by_the_fourth(federate: Federate, exchanges: 
     assert federation.result(key) == federation.expected_result(key)
 
 
-@pytest.mark.slow
 def test_two_silent_nodes_end_the_round_with_the_reason(federate: Federate) -> None:
     federation = federate(review=Review())
     faults = {(1, name, "review"): crash for name in ("Node 1", "Node 2")}
@@ -214,7 +209,6 @@ def test_two_silent_nodes_end_the_round_with_the_reason(federate: Federate) -> N
     )
 
 
-@pytest.mark.slow
 def test_a_session_number_is_used_once(federate: Federate) -> None:
     federation = federate(review=Review())
     begun = []
@@ -231,7 +225,6 @@ def test_a_session_number_is_used_once(federate: Federate) -> None:
     assert len(begun) == 2
 
 
-@pytest.mark.slow
 def test_an_altered_message_stops_the_session(federate: Federate) -> None:
     federation = federate(review=Review())
 
