@@ -20,6 +20,7 @@ STEPS = 60
 _NICE = (1.0, 2.0, 5.0, 10.0)
 # Digits of the ends of a range: beyond, a float's own error would show.
 _DIGITS = 9
+_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _knob(measure: Measure, mean: float) -> Knob:
     usual = measure.plausible or column
     low, high, step = _range(usual.low / unit.factor, usual.high / unit.factor)
     # A value that was confirmed may lie outside of what is published.
-    low, high = min(low, math.floor(start / step) * step), max(high, math.ceil(start / step) * step)
+    low, high = min(low, _down(start, step)), max(high, _up(start, step))
     return Knob(
         column=column.name,
         label=column.label,
@@ -97,8 +98,26 @@ def _knob(measure: Measure, mean: float) -> Knob:
 
 
 def _range(low: float, high: float) -> tuple[float, float, float]:
-    """A range, inwards to whole steps, and the step: 1, 2 or 5 times a power of ten."""
+    """A range and its step, 1, 2 or 5 times a power of ten: the one nearest to the wanted number of
+    steps, or a finer one on which both ends lie; where none is, the range inwards to whole steps.
+    """
     rough = (high - low) / STEPS
     power = 10.0 ** math.floor(math.log10(rough))
-    step = min((nice * power for nice in _NICE), key=lambda one: abs(math.log(one / rough)))
-    return math.ceil(low / step - 1e-9) * step, math.floor(high / step + 1e-9) * step, step
+    nearest = min((nice * power for nice in _NICE), key=lambda one: abs(math.log(one / rough)))
+    finer = (nice * ten for ten in (power, power / 10) for nice in reversed(_NICE))
+    for step in finer:
+        if step <= nearest and _is_whole(low / step) and _is_whole(high / step):
+            return low, high, step
+    return _up(low, nearest), _down(high, nearest), nearest
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number - round(number)) < _TOLERANCE
+
+
+def _up(value: float, step: float) -> float:
+    return math.ceil(value / step - _TOLERANCE) * step
+
+
+def _down(value: float, step: float) -> float:
+    return math.floor(value / step + _TOLERANCE) * step
