@@ -14,12 +14,14 @@ from app.doctor.asking import Asked, Page, assumed
 from app.doctor.measures import Measure
 from app.doctor.reasons import NOTHING, points, warnings
 from app.doctor.result import ask_again
-from app.services.answer_pdf import Line, Paper, write_report, write_sheet
+from app.doctor.suggestions import Suggested, suggested
+from app.services.answer_pdf import Advice, Line, Paper, write_report, write_sheet
 from app.services.roles import DOCTOR
 from app.web import login
 from app.web.downloads import file_answer
 from app.web.roles import requires
 from app.web.services import services
+from fl.datasets.suggesting import Source
 from fl.datasets.use import find_use
 
 blueprint = Blueprint("papers", __name__, url_prefix="/predictions/<task>")
@@ -56,6 +58,7 @@ def _paper(asked: Asked) -> Paper:
     reading, prediction = asked.reading, asked.prediction
     reasons = prediction.explanation.reasons
     use = find_use(asked.task.name)
+    found = suggested(reading, asked.form.values())
     return Paper(
         title=asked.task.title,
         disease=reading.disease,
@@ -78,7 +81,24 @@ def _paper(asked: Asked) -> Paper:
         block=prediction.block,
         contract=prediction.contract,
         at=prediction.checked_at,
+        advice_about=_about(found),
+        advice=tuple(
+            Advice(one.kind, one.text, one.why, tuple(_cited(page) for page in one.sources))
+            for one in found.suggestions
+        ),
     )
+
+
+def _about(found: Suggested) -> str:
+    if not found.any_rules:
+        return found.no_rules
+    told = f"{found.statement} {found.review}"
+    return told if found.suggestions else f"{told} {found.none_applies}"
+
+
+def _cited(page: Source) -> str:
+    read = ", read in a copy or summary" if page.copy else ""
+    return f"{page.organisation}, {page.title}, {page.year}, {page.section}{read}"
 
 
 def _lines(asked: Asked) -> tuple[Line, ...]:

@@ -15,6 +15,9 @@ STATEMENT = (
     "Fixed rules choose suggestions by what you entered and by the band of the risk. They are "
     "for you to weigh, no diagnosis and no order: this is not a medical device."
 )
+NONE_APPLIES = (
+    "No rule of the file applies to these values. That does not mean that nothing is to be done."
+)
 NOT_REVIEWED = "No clinician has reviewed the rules yet."
 
 _LEVELS = dict(zip(WORDS, BANDS, strict=True))
@@ -50,6 +53,7 @@ class Suggested:
     suggestions: tuple[Suggestion, ...]
     statement: str = STATEMENT
     no_rules: str = NO_RULES
+    none_applies: str = NONE_APPLIES
 
 
 def suggested(reading: Reading, values: Mapping[str, float | None]) -> Suggested:

@@ -62,11 +62,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """A suggestion as the page of the answer tells it: what, why, and from which pages."""
+
+    kind: str
+    text: str
+    why: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Paper:
     """An answer in the words that the doctor read; `of_hundred` is None where it is not calibrated.
 
     `known` are the labels of the values that were entered, `strongest` of those that moved the
-    answer most; `at` is UTC.
+    answer most; `advice` stands on the report only, below `advice_about`; `at` is UTC.
     """
 
     title: str
@@ -88,6 +98,8 @@ class Paper:
     block: int
     contract: str
     at: datetime
+    advice_about: str
+    advice: tuple[Advice, ...]
 
 
 def write_report(paper: Paper) -> bytes:
@@ -128,6 +140,7 @@ def _report(paper: Paper) -> Iterator[Any]:
         ),
         _QUIET,
     )
+    yield from _advised(paper)
     yield KeepTogether([Paragraph("Which model answered", SECTION), facts_part(_facts(paper))])
     yield Spacer(0, 2 * mm)
     purpose = f"{NO_DEVICE} It supports a doctor’s judgement and is no diagnosis."
@@ -147,6 +160,21 @@ def _rows(paper: Paper) -> list[list[Any]]:
         for one in paper.lines
     ]
     return [head, *body]
+
+
+def _advised(paper: Paper) -> Iterator[Any]:
+    head = [Paragraph("First suggestions", SECTION), Paragraph(escape(paper.advice_about), TEXT)]
+    yield KeepTogether(head)
+    for one in paper.advice:
+        sources = f"Source{'s' * (len(one.sources) > 1)}: {'; '.join(one.sources)}."
+        yield KeepTogether(
+            [
+                Paragraph(escape(f"{one.kind}. {one.text}"), TEXT),
+                Paragraph(escape(f"Because of {one.why}"), _QUIET),
+                Paragraph(escape(sources), _QUIET),
+                Spacer(0, 2 * mm),
+            ]
+        )
 
 
 def _facts(paper: Paper) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from pypdf import PdfReader
 
-from app.services.answer_pdf import Line, Paper, write_report, write_sheet
+from app.services.answer_pdf import Advice, Line, Paper, write_report, write_sheet
 
 LABELS = ("Age", "Sex", "ST depression by exercise", "Resting blood pressure <sitting>")
 PAPER = Paper(
@@ -33,6 +33,8 @@ PAPER = Paper(
     block=1234,
     contract="0x" + "Ab" * 20,
     at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC),
+    advice_about="For you to weigh: this is not a medical device.",
+    advice=(),
 )
 BOTH = pytest.mark.parametrize("write", [write_report, write_sheet])
 
@@ -106,3 +108,15 @@ def test_a_long_table_goes_on_with_its_heading_on_the_next_page() -> None:
     for at, page in enumerate(reader.pages[:2], start=1):
         assert "The model took" in page.extract_text()
         assert f"Page {at}" in page.extract_text()
+
+
+def test_the_report_alone_has_the_suggestions_with_their_sources() -> None:
+    source = "Society <of hearts>, Guideline on pressure, 2024, section 7.2"
+    one = Advice("Next examination", "Measure it <again>.", "Age: 54; at any risk.", (source,) * 2)
+    advised = replace(PAPER, advice=(one,) * 12)
+    reader, told = read(write_report(advised))
+    assert len(reader.pages) > 1
+    said = f"Next examination. {one.text} Because of {one.why} Sources: {source}; {source}."
+    assert told.count(said) == len(advised.advice)
+    assert PAPER.advice_about in told
+    assert source not in read(write_sheet(advised))[1]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from html import unescape
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy import select
 
+from app.doctor.reading import Reading
 from app.doctor.reasons import bars
+from app.doctor.suggestions import suggested
 from app.errors import ModelRefused
 from app.models import AuditRow, ResultRow, TrainingRow, UserRow
 from app.services.audit import AuditLog
@@ -28,6 +31,7 @@ from app.services.promotions import Wishes, write_waiting
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR
 from app.services.trainings import Trainings
+from fl.datasets import get_task
 from tests.app.web.browser import Browser, Parts
 from tests.app.web.served import serve
 from tests.app.web.test_kept_answers import fields
@@ -195,6 +199,21 @@ def test_the_report_holds_the_answer_with_all_that_it_comes_from(ward: Ward) -> 
     for one in bars(made.explanation):
         assert one.points in told
     assert ward.actions()[0] == "prediction.printed"
+
+
+def test_the_report_has_the_suggestions_of_the_page_with_their_sources(ward: Ward) -> None:
+    page = ward.doctor.send(PREDICT, VALUES | {"trestbps": "150"}).text
+    told = words_of(pdf_of(ward.doctor.send(REPORT, fields(page, REPORT)).data))
+    values = STORED | {"trestbps": 150.0}
+    made = ward.predictions.predict("heart", values)
+    shares = (made.probability["no heart disease"], made.probability["heart disease"])
+    found = suggested(Reading(get_task("heart"), shares, made.interval), values)
+    assert found.suggestions
+    for one in found.suggestions:
+        assert one.text in unescape(page)
+        assert f"{one.kind}. {one.text} Because of {one.why}" in told
+        assert all(f"{source.title}, {source.year}" in told for source in one.sources)
+    assert found.statement in told
 
 
 def test_the_sheet_tells_it_in_plain_words(ward: Ward) -> None:
