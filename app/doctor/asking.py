@@ -21,6 +21,7 @@ from app.web import header, login
 from app.web.services import services
 from fl.datasets import Statistics, Task, get_task, task_names
 from fl.datasets.loinc import codes_of
+from fl.datasets.person import elements_of
 from fl.datasets.typical import typical
 from fl.datasets.use import find_use
 
@@ -87,6 +88,7 @@ def form_page(task: Task, form: ValuesForm, **filling: Any) -> str:
         assumed=assumed(task, form, _statistics(task)),
         use=find_use(task.name),
         codes=codes_of(task.name),
+        elements=elements_of(task.name),
         **filling,
     )
 

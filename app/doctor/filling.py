@@ -53,7 +53,7 @@ def document(task: Task, vitals: Vitals) -> dict[str, Any]:
             one.column: {
                 "value": one.text,
                 "unit": one.unit,
-                "loinc": one.code.loinc,
+                "source": one.source,
                 "measured": one.at.isoformat() if one.at else None,
             }
             for one in vitals.used

@@ -1,19 +1,21 @@
 """A FHIR R4 Bundle of Observations as values for a form (hl7.org/fhir/R4/observation.html).
 
 LOINC codes say what was measured and UCUM codes in which unit. Of each code the newest observation
-counts. Nothing is guessed: what is not final, not exact, undated among others or in another unit is
-told and not used, and a bundle about several patients is refused as a whole.
+counts. A Patient beside them tells age and sex. Nothing is guessed: what is not final, not exact,
+undated among others or in another unit is told and not used, and a bundle about several patients is
+refused as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from app.errors import RequestError
+from app.services.fhir_patient import Fact, facts, only_patient
 from contracts.json_depth import load_json
 from fl.datasets.loinc import SYSTEM, Code, codes_of
 
@@ -29,12 +31,16 @@ _BEYOND: Final = 10**20
 
 @dataclass(frozen=True)
 class Vital:
-    """What one column is filled with: the number as it was written, its unit, when measured."""
+    """What one column is filled with: the value as it was written, its unit, when measured.
+
+    `name` is what it is called, `source` its LOINC code or the element of Patient.
+    """
 
     column: str
     text: str
     unit: str
-    code: Code
+    name: str
+    source: str
     at: datetime | None
 
 
@@ -48,12 +54,17 @@ class Vitals:
 
 def read_bundle(task: str, content: bytes) -> Vitals:
     """Read a bundle for a task. Raises RequestError, with what was expected."""
-    observations = list(_observations(_bundle(content)))
+    entries = _entries(_bundle(content))
+    resources = [_map(entry.get("resource")) for entry in entries]
+    observations = [one for one in resources if one.get("resourceType") == "Observation"]
     patients = {str(_map(one.get("subject")).get("reference", "")) for one in observations} - {""}
     if len(patients) > 1:
         raise RequestError(
             f"The bundle is about {len(patients)} patients: send one patient’s observations."
         )
+    patient = only_patient(entries, patients)
+    if not observations and patient is None:
+        raise RequestError("The bundle holds no Observation.")
     codes, found = codes_of(task), dict[str, list[Vital]]()
     unused: list[tuple[str, str]] = []
     for observation in observations:
@@ -70,7 +81,11 @@ def read_bundle(task: str, content: bytes) -> Vitals:
         newest, why = _newest(vitals)
         if newest is not None:
             used.append(newest)
-        unused += [(one.code.name, why) for one in vitals if one is not newest]
+        unused += [(one.name, why) for one in vitals if one is not newest]
+    if patient is not None:
+        told = facts(task, patient, _day(observations))
+        used += [_of_patient(one) for one in told if not one.problem]
+        unused += [(one.element.name, one.problem) for one in told if one.problem]
     return Vitals(tuple(used), tuple(dict.fromkeys(unused)))
 
 
@@ -91,15 +106,25 @@ def _bundle(content: bytes) -> Mapping[str, Any]:
     return bundle
 
 
-def _observations(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _entries(bundle: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     entries = _list(bundle.get("entry"))
     if len(entries) > MOST_OBSERVATIONS:
         raise RequestError(f"Expected at most {MOST_OBSERVATIONS} entries, got {len(entries)}.")
-    resources = (_map(_map(entry).get("resource")) for entry in entries)
-    found = [one for one in resources if one.get("resourceType") == "Observation"]
-    if not found:
-        raise RequestError("The bundle holds no Observation.")
-    yield from found
+    return [_map(entry) for entry in entries]
+
+
+def _day(observations: Sequence[Mapping[str, Any]]) -> date:
+    """The day of the newest observation, on which the patient is as old as the values are of; else
+    today.
+    """
+    dated = [at for at in map(_when, observations) if at is not None and at is not _UNREADABLE]
+    return max(dated, default=datetime.now(UTC)).date()
+
+
+def _of_patient(fact: Fact) -> Vital:
+    unit = "years" if fact.element.element == "birthDate" else ""
+    source = f"Patient.{fact.element.element}"
+    return Vital(fact.element.column, fact.text, unit, fact.element.name, source, None)
 
 
 def _measured(observation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -135,7 +160,7 @@ def _problem(observation: Mapping[str, Any], measured: Mapping[str, Any], code: 
 def _vital(observation: Mapping[str, Any], measured: Mapping[str, Any], code: Code) -> Vital:
     quantity, at = measured["valueQuantity"], _when(observation)
     text = _number(quantity["value"])
-    return Vital(code.column, text, code.units[quantity["code"]], code, at)
+    return Vital(code.column, text, code.units[quantity["code"]], code.name, code.loinc, at)
 
 
 def _newest(vitals: list[Vital]) -> tuple[Vital | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 from contextlib import closing
 from http import HTTPStatus
@@ -66,6 +67,18 @@ def test_a_file_fills_the_form_beside_what_was_typed(bea: Browser) -> None:
     assert 'action="/doctor/predictions/heart/new"' in page
 
 
+def test_a_patient_in_the_file_tells_age_and_sex(bea: Browser) -> None:
+    person = {"resourceType": "Patient", "birthDate": "1965-11-20", "gender": "female"}
+    sent = bundle(person, observation("8480-6", quantity(148)))
+    page = bea.send(FILL, {"bundle": (io.BytesIO(sent), "vitals.json")}).text
+    shown = told(page)
+    assert "3 values filled from the file" in shown
+    assert "Age (Patient.birthDate): 61 years" in shown
+    assert "Sex (Patient.gender): female" in shown
+    assert re.search(r'name="age"[^>]*value="61"', page)
+    assert re.search(r'value="Female" checked', page)
+
+
 def test_a_file_that_is_none_loses_nothing_that_was_typed(bea: Browser) -> None:
     for sent, reason in (
         ({"bundle": (io.BytesIO(b"%PDF"), "a.pdf")}, "this is no JSON"),
@@ -85,7 +98,7 @@ def test_a_program_gets_the_values_as_json_with_the_token_in_a_header(bea: Brows
     assert answer.json["values"]["chol"] == {
         "value": ODD,
         "unit": "mg/dl",
-        "loinc": "2093-3",
+        "source": "2093-3",
         "measured": "2026-11-20T07:00:00+00:00",
     }
     assert [one["name"] for one in answer.json["unused"]] == ["display of 29463-7"]
