@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -20,8 +21,15 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    Optional,
+    ValidationError,
+)
 
+from app.errors import RequestError
 from app.models import UserRow
 from app.models.base import now
 from app.services import passwords
@@ -33,8 +41,19 @@ from app.services.patient_consent import (
     TRAINING,
     UNKNOWN,
     Consent,
+    check_asked,
+    require_basis,
+    require_recording,
 )
-from app.services.patients import LONGEST, LONGEST_NOTES, SEXES
+from app.services.patients import (
+    FEWEST_CARERS,
+    LONGEST,
+    LONGEST_NOTES,
+    SEXES,
+    check_born,
+    require_quorum,
+    require_size,
+)
 from app.services.record_entries import CAME_TRUE, NOT_KNOWN, NOT_TRUE, TRUE, Came, Outcome
 from app.services.record_sealing import Attributes
 from app.services.resharing_view import Leaver
@@ -47,6 +66,15 @@ _PLACE: Final = "place_"
 def today() -> date:
     """Today in UTC, as dates of a record are checked."""
     return now().date()
+
+
+@contextmanager
+def _told_at_the_field() -> Iterator[None]:
+    """What a service would refuse is told beside its field, all at once."""
+    try:
+        yield
+    except RequestError as error:
+        raise ValidationError(str(error)) from error
 
 
 def _text(label: str, missing: str = "", description: str = "") -> StringField:
@@ -78,6 +106,12 @@ class AttributesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw={"rows": 4, "maxlength": LONGEST_NOTES},
     )
 
+    def validate_born(self, field: DateField) -> None:
+        """Raise ValidationError for a day that cannot be right."""
+        if field.data is not None:
+            with _told_at_the_field():
+                check_born(field.data)
+
     def attributes(self) -> Attributes:
         """What was entered. Only of a valid form."""
         return Attributes(
@@ -101,7 +135,7 @@ class ConsentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
     basis = StringField(
         "The other legal basis",
-        [Optional(), Length(max=LONGEST_BASIS, message=f"At most {LONGEST_BASIS} characters.")],
+        [Length(max=LONGEST_BASIS, message=f"At most {LONGEST_BASIS} characters.")],
         description="Only if the patient did not agree: why the law allows the record.",
         render_kw={"autocomplete": "off", "maxlength": LONGEST_BASIS},
     )
@@ -115,6 +149,17 @@ class ConsentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Asked on", [InputRequired("Enter the day on which the patient was asked.")], default=today
     )
 
+    def validate_basis(self, field: StringField) -> None:
+        """Raise ValidationError where it counts and is missing."""
+        with _told_at_the_field():
+            require_basis(Consent(self.recording.data or UNKNOWN, basis=field.data or ""))
+
+    def validate_asked_on(self, field: DateField) -> None:
+        """Raise ValidationError for a day to come."""
+        if field.data is not None:
+            with _told_at_the_field():
+                check_asked(field.data)
+
     def consent(self, noted_by: str) -> Consent:
         """What was entered, and by whom. Only of a valid form."""
         return Consent(
@@ -124,6 +169,11 @@ class ConsentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             basis=(self.basis.data or "").strip() if self.recording.data == BASIS else "",
             noted_by=noted_by,
         )
+
+
+def _size(carers: SelectMultipleField) -> int:
+    """How many are of the group, with whom chose the others."""
+    return len(set(carers.data or ())) + 1
 
 
 class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -142,6 +192,18 @@ class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw={"min": 2, "inputmode": "numeric"},
     )
 
+    def validate_carers(self, field: SelectMultipleField) -> None:
+        """Raise ValidationError for too few or too many."""
+        with _told_at_the_field():
+            require_size(_size(field))
+
+    def validate_quorum(self, field: IntegerField) -> None:
+        """Raise ValidationError for what is no majority of the group."""
+        size = _size(self.carers)
+        if field.data is not None and size >= FEWEST_CARERS:
+            with _told_at_the_field():
+                require_quorum(size, field.data)
+
     def offer(self, colleagues: Sequence[UserRow], ticked: Sequence[int] = ()) -> None:
         """Offer the colleagues, with those ticked who are of the group."""
         self.carers.choices = [SelectChoice(one.id, one.name) for one in colleagues]
@@ -151,6 +213,11 @@ class GroupForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 class PatientForm(AttributesForm, ConsentForm, GroupForm):
     """A new patient, what it agreed to, and who cares for it."""
+
+    def validate_recording(self, field: RadioField) -> None:
+        """Raise ValidationError where nothing allows to record the patient."""
+        with _told_at_the_field():
+            require_recording(Consent(field.data or UNKNOWN))
 
 
 class SuccessorsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -53,14 +53,24 @@ def check_consent(consent: Consent) -> None:
         raise RequestError("Choose what the patient agreed to.")
     if len(consent.basis) > LONGEST_BASIS:
         raise RequestError(f"State the legal basis in at most {LONGEST_BASIS} characters.")
-    if consent.recording == BASIS and not consent.basis.strip():
-        raise RequestError("State on which other legal basis the patient is recorded.")
+    require_basis(consent)
     if consent.recording == UNKNOWN:
         return
     try:
         on = date.fromisoformat(consent.on)
     except ValueError as error:
         raise RequestError("Enter the day on which the patient was asked.") from error
+    check_asked(on)
+
+
+def require_basis(consent: Consent) -> None:
+    """Raise RequestError where another legal basis counts and is not stated."""
+    if consent.recording == BASIS and not consent.basis.strip():
+        raise RequestError("State on which other legal basis the patient is recorded.")
+
+
+def check_asked(on: date) -> None:
+    """Raise RequestError for a day on which nobody can have asked yet."""
     if on > now().date():
         raise RequestError("The patient cannot have been asked on a day to come.")
 

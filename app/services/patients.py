@@ -194,8 +194,7 @@ def check(attributes: Attributes) -> None:
         born = date.fromisoformat(attributes.born)
     except ValueError as error:
         raise RequestError("Enter the date of birth as year, month and day.") from error
-    if born > now().date() or born.year < 1880:
-        raise RequestError("The date of birth cannot be right: check the year.")
+    check_born(born)
     if attributes.sex not in SEXES:
         raise RequestError(f"Choose one of {', '.join(SEXES)}.")
     for name, value in vars(attributes).items():
@@ -203,6 +202,23 @@ def check(attributes: Attributes) -> None:
         if isinstance(value, str) and len(value) > most:
             raise RequestError(f"{name.replace('_', ' ')}: at most {most} characters.")
     check_consent(attributes.consent)
+
+
+def check_born(born: date) -> None:
+    """Raise RequestError for a date of birth that nobody can have."""
+    if born > now().date() or born.year < 1880:
+        raise RequestError("The date of birth cannot be right: check the year.")
+
+
+def require_size(carers: int) -> None:
+    """Raise RequestError for a group of too few or too many."""
+    if carers < FEWEST_CARERS:
+        raise RequestError(
+            f"Choose at least {FEWEST_CARERS - 1} colleagues: with fewer, one lost key would lose "
+            "the record."
+        )
+    if carers > MOST_CARERS:
+        raise RequestError(f"Choose at most {MOST_CARERS - 1} colleagues.")
 
 
 def require_quorum(carers: int, quorum: int) -> None:
@@ -243,13 +259,7 @@ def choose_group(
     """
     able = {row.id: (row, key) for row, key in able_doctors(session)}
     wanted = [doctor.id, *sorted(set(colleagues) - {doctor.id})]
-    if len(wanted) < FEWEST_CARERS:
-        raise RequestError(
-            f"Choose at least {FEWEST_CARERS - 1} colleagues: with fewer, one lost key would lose "
-            "the record."
-        )
-    if len(wanted) > MOST_CARERS:
-        raise RequestError(f"Choose at most {MOST_CARERS - 1} colleagues.")
+    require_size(len(wanted))
     if doctor.id not in able:
         raise RequestError("You have no key yet: sign in once with your password, then try again.")
     if not set(wanted) <= set(able):

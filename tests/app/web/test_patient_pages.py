@@ -277,6 +277,27 @@ def test_what_is_wrong_is_told_and_the_rest_kept(
     assert "Lives alone." in answer.text
 
 
+def test_everything_that_is_wrong_is_told_at_once(doctors: dict[str, Browser]) -> None:
+    sent = {
+        "born": "2999-01-01",
+        "recording": "another legal basis",
+        "asked_on": "2999-01-01",
+        "carers": [],
+        "quorum": "2",
+    }
+    page = html.unescape(doctors["bea"].send("/patients/new", sent).text)
+    for said in (
+        "Enter the given name.",
+        "The date of birth cannot be right",
+        "State on which other legal basis",
+        "asked on a day to come",
+        "Choose at least 2 colleagues",
+    ):
+        assert said in page
+    refused = doctors["bea"].send("/patients/new", sent | {"recording": "refused"}).text
+    assert "The patient does not agree to be recorded" in refused
+
+
 def test_a_list_is_searched_sorted_and_paged(app: Flask, doctors: dict[str, Browser]) -> None:
     bea = doctors["bea"]
     for letter in "CABD":
