@@ -45,9 +45,12 @@ class Section:
 
 
 class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Base of the forms that `values_form` makes; `task` says what is asked."""
+    """Base of the forms that `values_form` makes; `task` says what is asked, `nothing` is what a
+    form without a single value is refused with.
+    """
 
     task: Task
+    nothing = "Enter at least one value. Of nothing, the model can only tell its average."
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
         """Check every field; what is possible but not plausible needs its tick.
@@ -57,9 +60,7 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         if not super().validate(extra_validators):
             return False
         if all(value is None for value in self.values().values()):
-            self.form_errors.append(
-                "Enter at least one value. Of nothing, the model can only tell its average."
-            )
+            self.form_errors.append(self.nothing)
             return False
         return not any(one.doubtful and not one.confirmed for one in self.measures())
 

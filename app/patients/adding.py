@@ -45,7 +45,7 @@ class DayForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     def validate_measured(self, field: DateField) -> None:
         """Refuse a day to come."""
-        if field.data > today():
+        if field.data is not None and field.data > today():
             raise ValidationError("Nothing was measured on a day to come.")
 
 
@@ -59,6 +59,7 @@ def vitals(key: OpenKey, patient_id: str, task: str) -> Answer:
         abort(HTTPStatus.NOT_FOUND)
     chosen = get_task(task)
     form, day = values_form(chosen)(), DayForm()
+    form.nothing = "Enter at least one value that was measured."
     if form.is_submitted() and day.validate() & form.validate():
         day_words = day.measured.data.isoformat()
         told = Vitals(chosen.name, chosen.title, form.words(), form.figures(), day_words)

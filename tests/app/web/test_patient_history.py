@@ -59,6 +59,10 @@ def test_vitals_are_sealed_without_opening_and_drawn_on_the_open_record(
     assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "a day to come" in wrong.text
     assert 'value="137"' in wrong.text
+    no_day = carl.send(f"{patient}/vitals/heart", {**PRESSURE, "measured": "yesterday"})
+    assert no_day.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    nothing = told(carl.send(f"{patient}/vitals/heart", {"measured": "2024-05-06"}).text)
+    assert "Enter at least one value that was measured." in nothing
     unlikely = carl.send(f"{patient}/vitals/heart", {**PRESSURE, "trestbps": "250"})
     assert "Is 250 mmHg right?" in unlikely.text
     sent = carl.send(f"{patient}/vitals/heart", PRESSURE)
