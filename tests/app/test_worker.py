@@ -84,7 +84,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("round_number", "step"),
-    [(0, "open"), (0, "submit"), (0, "distribute"), (1, "share"), (1, "agree"), (1, "vote")],
+    [(0, "submit"), (1, "share"), (1, "vote")],
 )
 def test_a_killed_worker_loses_nothing(
     repository: Path,
