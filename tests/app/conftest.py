@@ -55,7 +55,10 @@ def trio(clinic: Clinic) -> tuple[Doctor, Doctor, Doctor]:
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an installation in which `train --rounds 1 --json` ran; see `trained`."""
+    """The folder of an installation in which `train --rounds 1 --json` ran; see `trained`.
+
+    Shared by all tests of a worker: whoever changes it takes a copy.
+    """
     return tmp_path_factory.mktemp("trained") / "instance"
 
 

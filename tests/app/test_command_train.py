@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -346,15 +347,18 @@ def test_a_chain_that_is_not_there_has_a_sentence(repository: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_run_py_itself_trains_again_and_installs_nothing(
-    repository: Path, trained: dict[str, Any], trained_folder: Path
+    repository: Path, trained: dict[str, Any], trained_folder: Path, tmp_path: Path
 ) -> None:
+    # In a copy: every other test finds one training in the folder.
+    folder = tmp_path / "instance"
+    shutil.copytree(trained_folder, folder)
     own = Environment(repository, Console())
     if not (own.is_active() and own.is_current()):
         pytest.skip("needs the environment that run.py made")
     done = subprocess.run(
         [sys.executable, "run.py", "train", "--rounds", "1", "--json"],
         cwd=repository,
-        env=commandline.environment(trained_folder),
+        env=commandline.environment(folder),
         capture_output=True,
         text=True,
         check=False,

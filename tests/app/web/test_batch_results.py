@@ -113,13 +113,15 @@ def test_a_refused_model_answers_nothing_and_what_was_answered_stays(
     path = str(send(bea, HEADER + ROWS, PAGE).location)
     bea.send(f"{path}/start")
     database = of(app).database
+    used = of(app).predictions.find_model("heart")
+    assert used is not None
+    change = "UPDATE trainings SET model_sha256 = ? WHERE model_sha256 = ?"
     with database.engine.begin() as connection:
-        before = connection.exec_driver_sql("SELECT model_sha256 FROM trainings").scalar_one()
-        connection.exec_driver_sql("UPDATE trainings SET model_sha256 = ?", ("0" * 64,))
+        connection.exec_driver_sql(change, ("0" * 64, used.model_sha256))
     part = bea.send(f"{path}/pieces", headers={"HX-Request": "true"})
     assert "The chain names another model than the database" in part.text
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE trainings SET model_sha256 = ?", (before,))
+        connection.exec_driver_sql(change, (used.model_sha256, "0" * 64))
     again = bea.send(f"{path}/pieces", headers={"HX-Request": "true"})
     assert again.status_code == HTTPStatus.NO_CONTENT
     assert "Heart disease: results" in told(bea.get(path).text)
