@@ -24,6 +24,7 @@ from app.database import Database
 from app.models import CarerRow, UserRow
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
+from app.services.cases import Cases
 from app.services.check_report import Report
 from app.services.doctor_keys import DoctorKeys
 from app.services.escrow import NAME, Escrow
@@ -68,7 +69,9 @@ class _Clinic:
         escrow = Escrow(lambda: ring.keys(NAME))
         self.patients = Patients(self.database, self.audit, escrow)
         self.openings = Openings(self.database, self.audit, escrow)
-        self.records = OpenRecords(self.database, self.audit, escrow, self.openings)
+        self.records = OpenRecords(
+            self.database, self.audit, escrow, self.openings, Cases(lambda: ring)
+        )
         self.resharings = Resharings(self.database, self.audit, escrow, self.openings)
         self.ada = self._registered("ada", ADMINISTRATOR)
 

@@ -44,8 +44,9 @@ class Hospital(Party):
 
     What leaves it: sealed shares, their digests, salted hashes, its numbers of training rows and of
     donated rows, and counts of how the aggregated model does on its test and training rows (see
-    `fl.evaluation`; public by design). A simulation may hand it the `part` of an attacker. Before
-    it trains it asks for `consent`; whatever else it sends comes of what it trained.
+    `fl.evaluation`; public by design, so without its cases). A simulation may hand it the `part` of
+    an attacker. Before it trains it asks for `consent`; whatever else it sends comes of what it
+    trained.
     """
 
     def __init__(
@@ -157,10 +158,11 @@ class Hospital(Party):
             raise StepRefused(f"{self.name} was handed other statistics than the ledger's")
 
     def _samples(self, key: AttemptKey) -> int:
-        """What is declared: rows donated, or rows trained on."""
+        """What is declared: rows donated, rows that column sums are of, or rows trained on."""
         if key.round == DONATION:
             return len(self._rows.donated)
-        return self._part.behaviour.samples(len(self._rows.train))
+        rows = self._rows.train if key.round == 0 else self._rows.learned
+        return self._part.behaviour.samples(len(rows))
 
     def _vector(self, key: AttemptKey, model: bytes, statistics: bytes) -> Integers:
         bound = aggregate_for(self.plan, key.round, model).bound
@@ -187,7 +189,7 @@ class Hospital(Party):
         parameters = load_model(model)[1]
         scene = self._scene(key, parameters, statistics, settings)
         behaviour = self._part.behaviour
-        rows = behaviour.rows(*self._inputs(self._rows.train, statistics), scene)
+        rows = behaviour.rows(*self._inputs(self._rows.learned, statistics), scene)
         # Trained without the round's bound, which what is sent is then cut to.
         wide = replace(settings, norm_bound=LARGEST_NORM_BOUND)
         seed = local_seed(self.plan.seed, key.round, self.name)
@@ -227,8 +229,8 @@ class Hospital(Party):
         updates = {}
         for name in self._drawn(key):
             if name in self._part.tables and name not in self._part.attackers:
-                train = split(self._part.tables[name], self.plan.split).train
-                rows = self._inputs(train, statistics)
+                learned = split(self._part.tables[name], self.plan.split).learned
+                rows = self._inputs(learned, statistics)
                 seed = local_seed(self.plan.seed, key.round, name)
                 update = local_update(self.plan.spec, parameters, *rows, settings, seed)
                 updates[name] = update.delta

@@ -20,7 +20,7 @@ from app.services.people_list import (
     people_table,
     select_people,
 )
-from app.services.roles import ADMINISTRATOR, PLURALS, WORDS
+from app.services.roles import ADMINISTRATOR, OPERATOR, PLURALS, WORDS
 from app.web import login
 from app.web.downloads import table_answer
 from app.web.roles import requires
@@ -45,7 +45,7 @@ def export(form: str) -> Response:
     made, wanted = services(), Wanted.of(request.args)
     wallets = made.wallets.everyone()
     found = select_people(made.accounts.everyone(), wallets, wanted)
-    table = people_table(found, wallets, made.operators.everyone(), made.ledger_roles.standing())
+    table = people_table(found, wallets, made.staff.everyone(), made.ledger_roles.standing())
     answer = table_answer(table, form, {"wanted": wanted.to_query()})
     details = {"form": form, "people": len(found), **wanted.to_query()}
     made.audit.add(login.person(), "people.exported", "", details)
@@ -137,15 +137,16 @@ def withdraw_wallet(user_id: int) -> Answer:
 @blueprint.post("/users/<int:user_id>/hospital")
 @requires(ADMINISTRATOR)
 def assign_hospital(user_id: int) -> Answer:
-    """Say for which hospital an operator acts."""
+    """Say to which hospital an operator or a doctor belongs."""
     person = _person(user_id)
     hospital = request.form.get("hospital", "")
     try:
-        services().operators.assign(login.person(), user_id, hospital)
+        services().staff.assign(login.person(), user_id, hospital)
     except RequestError as error:
         flash(str(error), "danger")
     else:
-        flash(f"{person.name} acts for {hospital}.", "success")
+        does = "acts for" if person.role == OPERATOR else "works at"
+        flash(f"{person.name} {does} {hospital}.", "success")
     return redirect(url_for("admin.people.users"), HTTPStatus.SEE_OTHER)
 
 
@@ -179,8 +180,8 @@ def _page(wrong: int | None = None, form: ReasonForm | None = None) -> str:
         wallet_states=WALLETS,
         wallets=wallets,
         ledger_roles=made.ledger_roles.standing(),
-        operators=made.operators.everyone(),
-        hospitals=made.operators.hospitals(),
+        staff=made.staff.everyone(),
+        hospitals=made.staff.hospitals(),
         words=WORDS,
         plurals=PLURALS,
         wrong=wrong,

@@ -23,6 +23,7 @@ from app.services.round_charts import live_charts
 from app.services.round_check import check_round, votes_of
 from app.services.round_names import STATISTICS
 from app.services.round_view import View
+from app.services.training_cases import count_cases
 from app.web import login
 from app.web.dossier_file import dossier_file
 from app.web.pace import HEADER, viewer_wait
@@ -31,6 +32,7 @@ from app.web.services import services
 from contracts.records import DONATION
 from fl.attacks import ATTACKS
 from fl.datasets import Task, get_task, task_names
+from fl.datasets.summary import LEAST
 from fl.round import STEPS
 
 blueprint = Blueprint("trainings", __name__)
@@ -73,6 +75,8 @@ def new(task: str) -> Answer:
             like=like,
             cost=None if wrong else _cost(form),
             asked=right,
+            cases=count_cases(services().database, task),
+            least=LEAST,
         )
         return page, HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
     job = services().jobs.submit(form.request(), login.person().id)

@@ -39,6 +39,7 @@ from app.services.datasets import (
     task_data,
 )
 from app.services.roles import ADMINISTRATOR, AUDITOR, OPERATOR
+from app.services.training_cases import count_cases
 from app.web import login
 from app.web.downloads import file_answer
 from app.web.roles import requires
@@ -129,6 +130,7 @@ def hospital(task: str, hospital: str) -> str:
         choice=_choice(data),
         charts=[_chart(each) for each in found.distributions],
         rows=_public_rows(data, hospital),
+        cases=count_cases(services().database, task).get(hospital, 0),
         **_RULES,
     )
 

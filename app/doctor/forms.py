@@ -88,6 +88,10 @@ class ValuesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         """The stored value of each column, None where it is not known. Only of a valid form."""
         return {one.column.name: one.read() for one in self.measures()}
 
+    def inputs(self) -> tuple[tuple[str, float], ...]:
+        """The values that are known, by column, as the model reads them. Only of a valid form."""
+        return tuple((name, value) for name, value in self.values().items() if value is not None)
+
     def words(self) -> tuple[tuple[str, str], ...]:
         """Each column's label and what was entered, as a person reads it. Only of a valid form."""
         return tuple((one.column.label, one.typed) for one in self.measures())

@@ -140,4 +140,5 @@ def _answer(asked: Asked) -> Answer:
         at=prediction.checked_at.isoformat(timespec="seconds"),
         figures=asked.form.figures(),
         risk=reading.risk,
+        inputs=asked.form.inputs(),
     )

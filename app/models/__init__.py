@@ -1,7 +1,7 @@
 """The database's tables, a file a subject. Hashes are lower-case hex in columns of their own."""
 
 from app.models.appeals import AppealRow, OpinionRow
-from app.models.approvals import ApprovalRow, ApprovalRuleRow, OperatorRow
+from app.models.approvals import ApprovalRow, ApprovalRuleRow, StaffRow
 from app.models.audit import AuditHeadRow, AuditRow
 from app.models.base import Base
 from app.models.batches import BatchPieceRow, BatchRow
@@ -17,6 +17,7 @@ from app.models.ledger import (
 from app.models.outbox import OutgoingRow
 from app.models.patients import (
     CarerRow,
+    CaseRow,
     DoctorKeyRow,
     OpeningAnswerRow,
     OpeningRow,
@@ -57,6 +58,7 @@ __all__ = [
     "BatchPieceRow",
     "BatchRow",
     "CarerRow",
+    "CaseRow",
     "CheckDifferenceRow",
     "CheckRow",
     "DeploymentRow",
@@ -73,7 +75,6 @@ __all__ = [
     "MessageRow",
     "OpeningAnswerRow",
     "OpeningRow",
-    "OperatorRow",
     "OpinionRow",
     "OutgoingRow",
     "PartyProgressRow",
@@ -90,6 +91,7 @@ __all__ = [
     "ResharingRow",
     "ResultRow",
     "SessionRow",
+    "StaffRow",
     "StepRow",
     "SubmissionRow",
     "TrainingRow",

@@ -1,4 +1,4 @@
-"""What a hospital's operators approve by hand: whose operators, which rule, which decisions."""
+"""Whose hospital somebody belongs to, and what its operators approve by hand."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from app.models.base import ADDRESS, HASH, NAME, Base, Moment, now
 SIGNATURE = 132  # 0x and the hexadecimal digits of 65 bytes
 
 
-class OperatorRow(Base):
-    """The hospital for which a person acts who has the role of an operator."""
+class StaffRow(Base):
+    """The hospital to which a person belongs: an operator acts for it, a doctor works there.
+
+    Its table has its name of the time when doctors belonged to none.
+    """
 
     __tablename__ = "operators"
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import Boolean, Date, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import HASH, Base, Bytes, Moment, now
+from app.models.base import HASH, NAME, Base, Bytes, Moment, now
 
 
 class DoctorKeyRow(Base):
@@ -87,6 +87,22 @@ class PatientEntryRow(Base):
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
     prolongs: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class CaseRow(Base):
+    """A patient's confirmed case for a task, sealed to the hospital whose trainings it joins.
+
+    It is there as long as the patient agrees to it; see `app.services.cases`.
+    """
+
+    __tablename__ = "cases"
+
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), primary_key=True)
+    task: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    hospital: Mapped[str] = mapped_column(String(NAME), index=True)
+    sealed: Mapped[bytes] = mapped_column(Bytes)
+    made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
 
 class CarerRow(Base):

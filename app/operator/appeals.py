@@ -37,7 +37,7 @@ class AppealForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 @requires(OPERATOR)
 def one(appeal_id: int) -> str:
     """An appeal of the own hospital: what was asked, what administrators said, what was decided."""
-    hospital = services().operators.find(login.person().id)
+    hospital = services().staff.find(login.person().id)
     found = services().appeal_views.find(appeal_id)
     if found is None or found.hospital != hospital:
         abort(HTTPStatus.NOT_FOUND)
@@ -49,7 +49,7 @@ def one(appeal_id: int) -> str:
 def ask(training_id: str, number: int) -> Answer:
     """Appeal against the rejection in a round, after what that opens was said."""
     person = login.person()
-    hospital = services().operators.find(person.id)
+    hospital = services().staff.find(person.id)
     known = services().appeal_views.of_hospital(hospital) if hospital else {}
     own = known.get((training_id, round_title(number)))
     if hospital is None or own is None:

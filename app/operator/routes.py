@@ -55,7 +55,7 @@ Answer = Response | tuple[Response, HTTPStatus]
 def home() -> str:
     """The own hospital, what waits for it, and what was decided."""
     me = login.person().id
-    hospital = services().operators.find(me)
+    hospital = services().staff.find(me)
     approvals = services().approvals
     asked = approvals.of_hospital(hospital) if hospital else []
     return render_template(
@@ -75,7 +75,7 @@ def home() -> str:
 @requires(OPERATOR)
 def submissions(form: str) -> Response:
     """All submissions of the own hospital as CSV, XLSX or JSON."""
-    hospital = services().operators.find(login.person().id)
+    hospital = services().staff.find(login.person().id)
     if hospital is None:
         abort(HTTPStatus.NOT_FOUND)
     table = submissions_table(services().database, hospital)
@@ -167,7 +167,7 @@ def decide(training_id: str) -> Answer:
 def signed(training_id: str, hospital: str) -> Response:
     """What was signed about a training, as a file; an operator gets the own hospital's only."""
     person = login.person()
-    if person.role == OPERATOR and services().operators.find(person.id) != hospital:
+    if person.role == OPERATOR and services().staff.find(person.id) != hospital:
         abort(HTTPStatus.NOT_FOUND)
     document = services().approvals.document(training_id, hospital)
     if document is None:
@@ -192,7 +192,7 @@ def model_file(training_id: str) -> Response | BaseResponse:
 
 def _handed_out(training_id: str, as_safetensors: bool) -> Response | BaseResponse:
     person = login.person()
-    hospital = services().operators.find(person.id)
+    hospital = services().staff.find(person.id)
     if hospital is None:
         abort(HTTPStatus.NOT_FOUND)
     try:

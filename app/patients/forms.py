@@ -144,6 +144,9 @@ class ConsentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         [InputRequired("Say whether the patient agreed to training.")],
         choices=[SelectChoice(*one) for one in TRAINING.items()],
         default=UNKNOWN,
+        description="If so, each confirmed diagnosis joins the next trainings of the doctor’s "
+        "hospital, without a name. Taken back, it joins none that begins later; models that "
+        "learned from it stay as they are.",
     )
     asked_on = DateField(
         "Asked on", [InputRequired("Enter the day on which the patient was asked.")], default=today

@@ -26,8 +26,8 @@ from app.models import (
     UserRow,
 )
 from app.services.audit import AuditLog
-from app.services.operators import find_hospital
 from app.services.promotions import MOST_REASON, reason_digest
+from app.services.staff import find_hospital
 from app.stores.rounds import FINALISED, REJECTED
 
 WAITING, OPEN, UPHELD, DISMISSED, REFUSED = "waiting", "open", "upheld", "dismissed", "refused"

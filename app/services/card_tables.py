@@ -134,7 +134,9 @@ def _data(card: ModelCard) -> Table:
         "What it learnt from",
         "Each hospital’s patients, trained, tested and donated, as it reported under its "
         f"signature; the rows stay where they are. No count of fewer than {least} patients is "
-        f"told (<{least}), nor one from which such a count could be worked out.",
+        f"told (<{least}), nor one from which such a count could be worked out. Confirmed cases "
+        "that a hospital’s doctors added with their patients’ consent are learnt from, too, and "
+        "not counted here.",
         (
             Column("hospital", "Hospital"),
             Column("patients", "Patients", "number"),

@@ -31,6 +31,8 @@ from crypto.errors import EncodingError
 SIGNING = "signing.pem"
 # The next one, from before it stands on the ledger until it is in use.
 NEXT_SIGNING = "signing-next.pem"
+# What cases for a hospital are sealed to; it is never rotated, so that none is lost.
+CASES = "cases.pem"
 # Where both keys lay in clear before there were keystores.
 CLEAR = "keys.json"
 
@@ -83,6 +85,16 @@ class KeyRing:
         if name not in self._opened:
             self._opened[name] = self._open(name)
         return self._opened[name]
+
+    def case_key(self, name: str) -> PrivateKey:
+        """The key that cases for a hospital are sealed to; made and kept on the first call.
+
+        Raises SetupError as `keys` does.
+        """
+        files, folder = self._place(name)
+        chain = self.keys(name).chain
+        pem = files.remember(CASES, lambda: seal_signing_key(new_private_key(), chain))
+        return self._checked(folder / CASES, name, lambda: open_signing_key(pem, chain))
 
     def prepare_next(self, name: str) -> bytes:
         """The public key that the party uses next; made and kept on the first call.

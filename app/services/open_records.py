@@ -5,8 +5,7 @@ Each of these puts the shares together anew: the record's key is never stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -18,6 +17,7 @@ from app.database import Database
 from app.errors import RequestError
 from app.models import (
     CarerRow,
+    CaseRow,
     OpeningAnswerRow,
     OpeningRow,
     PatientEntryRow,
@@ -27,6 +27,7 @@ from app.models import (
 )
 from app.models.base import now
 from app.services.audit import AuditLog
+from app.services.cases import Cases, Standing
 from app.services.escrow import Escrow
 from app.services.open_keys import OpenKey
 from app.services.openings import Openings
@@ -42,10 +43,15 @@ from app.services.record_sealing import (
     seal_minimum,
     seal_version,
 )
-from app.services.record_shares import group_of, minimum_to_change, names_of, put_together
+from app.services.record_shares import (
+    altered_is_told,
+    group_of,
+    minimum_to_change,
+    names_of,
+    put_together,
+)
 from app.services.record_steps import note_seal
 from app.services.resharing_deal import drop_resharings
-from crypto.errors import SealError
 from crypto.feldman import new_secret
 
 E = TypeVar("E", Vitals, Outcome, Longer)
@@ -81,25 +87,35 @@ class Noted(Generic[E]):
 
 @dataclass(frozen=True)
 class Record:
-    """An open record: the attributes' versions and what was added, of each the newest first."""
+    """An open record: the attributes' versions and what was added, of each the newest first.
+
+    `cases` says of answers with a diagnosis, by their references, whether trainings use them.
+    """
 
     versions: list[Version]
     answers: list[Kept]
     vitals: list[Noted[Vitals]] = field(default_factory=list)
     outcomes: list[Noted[Outcome]] = field(default_factory=list)
     longer: list[Noted[Longer]] = field(default_factory=list)
+    cases: dict[str, Standing] = field(default_factory=dict)
 
 
 class OpenRecords:
     """The open records of one database."""
 
     def __init__(
-        self, database: Database, audit: AuditLog, escrow: Escrow, openings: Openings
+        self,
+        database: Database,
+        audit: AuditLog,
+        escrow: Escrow,
+        openings: Openings,
+        cases: Cases,
     ) -> None:
         self._database = database
         self._audit = audit
         self._escrow = escrow
         self._openings = openings
+        self._cases = cases
 
     def read(self, doctor: UserRow, key: OpenKey, patient: str) -> Record:
         """The record.
@@ -112,16 +128,17 @@ class OpenRecords:
             found = session.get_one(PatientRow, patient)
             made_by = [one.made_by for one in found.versions]
             names = names_of(session, made_by + [one.made_by for one in found.entries])
-            with _altered_is_told():
+            with altered_is_told():
                 versions = [
                     Version(one.version, open_version(one, secret), names[one.made_by], one.made_at)
                     for one in reversed(found.versions)
                 ]
-                added = [
-                    (open_entry(one, secret), names[one.made_by], one.made_at)
-                    for one in reversed(found.entries)
-                ]
-            return _record(versions, added)
+                opened = [(open_entry(one, secret), one) for one in found.entries]
+            added = [(entry, names[one.made_by], one.made_at) for entry, one in reversed(opened)]
+            consent = versions[0].attributes.consent
+            by = [(entry, one.made_by) for entry, one in opened]
+            cases = self._cases.standing(session, patient, consent, by)
+            return replace(_record(versions, added), cases=cases)
 
     def revise(self, doctor: UserRow, key: OpenKey, patient: str, attributes: Attributes) -> None:
         """Seal other attributes as the next version; the ones before are kept.
@@ -143,7 +160,8 @@ class OpenRecords:
             minimum = replace(own, initials=attributes.initials, refused=refused)
             for carer, doctor_key in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, doctor_key, minimum)
-            session.flush()
+            with altered_is_told():
+                self._cases.renew(session, patient, secret)
             details = {"version": version, "digest": record_digest(session, patient)}
             self._audit.add(doctor, "record.revised", patient, details, session)
 
@@ -165,7 +183,7 @@ class OpenRecords:
             group = choose_group(session, doctor, colleagues, quorum)
             found, other = session.get_one(PatientRow, patient), new_secret()
             dealt = deal_to(group, self._escrow, quorum, patient, other, minimum)
-            with _altered_is_told():
+            with altered_is_told():
                 for one in found.versions:
                     held = open_version(one, secret)
                     again = seal_version(patient, one.version, other, held, one.made_by)
@@ -211,7 +229,7 @@ def destroy(session: Session, patient: str) -> None:
     asked = select(OpeningRow.id).filter_by(patient_id=patient)
     answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
     session.execute(answers.execution_options(synchronize_session=False))
-    for table in (OpeningRow, CarerRow, PatientVersionRow, PatientEntryRow):
+    for table in (OpeningRow, CarerRow, CaseRow, PatientVersionRow, PatientEntryRow):
         session.execute(delete(table).filter_by(patient_id=patient))
     found = session.get_one(PatientRow, patient)
     found.commitments, found.escrow, found.keep_until = b"", b"", None
@@ -240,11 +258,3 @@ def _require_agreed(row: OpeningRow) -> None:
             "A record that was opened in an emergency keeps its care group and is not erased: have "
             "a colleague approve an opening first."
         )
-
-
-@contextmanager
-def _altered_is_told() -> Iterator[None]:
-    try:
-        yield
-    except SealError as error:
-        raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error

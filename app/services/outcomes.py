@@ -20,6 +20,7 @@ from app.errors import RequestError
 from app.models import PatientEntryRow, PatientRow, UserRow
 from app.models.base import now
 from app.services.audit import AuditLog
+from app.services.cases import Cases
 from app.services.open_keys import OpenKey
 from app.services.openings import Openings
 from app.services.record_check import record_digest
@@ -32,8 +33,12 @@ from app.services.record_sealing import (
     seal_entry,
     seal_minimum,
 )
-from app.services.record_shares import group_of, minimum_to_change, put_together
-from crypto.errors import CryptoError
+from app.services.record_shares import (
+    altered_is_told,
+    group_of,
+    minimum_to_change,
+    put_together,
+)
 
 LONGEST_BASIS: Final = 300
 # Bands of the risk, in thousandths: from, to (without it).
@@ -64,10 +69,13 @@ class Band:
 class Outcomes:
     """The outcomes of one database."""
 
-    def __init__(self, database: Database, audit: AuditLog, openings: Openings) -> None:
+    def __init__(
+        self, database: Database, audit: AuditLog, openings: Openings, cases: Cases
+    ) -> None:
         self._database = database
         self._audit = audit
         self._openings = openings
+        self._cases = cases
 
     def note(self, doctor: UserRow, key: OpenKey, patient: str, outcome: Outcome) -> None:
         """Seal the diagnosis that was confirmed for an answer; the one before is kept, too.
@@ -87,7 +95,8 @@ class Outcomes:
             minimum = replace(own, fared=_with(own, answer, outcome))
             for carer, to in group_of(session, patient):
                 carer.minimum = seal_minimum(patient, to, minimum)
-            session.flush()
+            with altered_is_told():
+                self._cases.renew(session, patient, secret)
             details = {"digest": record_digest(session, patient)}
             self._audit.add(doctor, "record.outcome_noted", patient, details, session)
 
@@ -129,10 +138,8 @@ def _check(outcome: Outcome) -> None:
 
 def _answer_of(session: Session, patient: str, secret: bytes, reference: str) -> Answer:
     for row in session.get_one(PatientRow, patient).entries:
-        try:
+        with altered_is_told():
             entry = open_entry(row, secret)
-        except CryptoError as error:
-            raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error
         if isinstance(entry, Answer) and entry.reference == reference:
             return entry
     raise RequestError("There is no such answer in this record.")

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from app.models import UserRow
 from app.services.accounts import ACTIVE, REFUSED, SUSPENDED, WAITING
-from app.services.roles import OPERATOR, ROLES
+from app.services.roles import ROLES
+from app.services.staff import STAFF
 from app.services.tables import Column, Table
 from app.services.wallets import ASKED as WALLET_ASKED
 from app.services.wallets import AUTHORISED, WITHDRAWN, LinkedWallet
@@ -101,7 +102,10 @@ def people_table(
     hospitals: Mapping[int, str],
     standing: Mapping[str, Sequence[str]],
 ) -> Table:
-    """The people as a file has them; `hospitals` of operators, `standing` roles by account."""
+    """The people as a file has them.
+
+    `hospitals` are those of operators and doctors, `standing` are roles by account.
+    """
     columns = [
         Column("name", "Name"),
         Column("email", "E-mail"),
@@ -110,7 +114,9 @@ def people_table(
         Column("asked_role", "Role asked for"),
         Column("state", "State"),
         Column("reason", "Reason", meaning="of a refusal or a suspension"),
-        Column("hospital", "Hospital", meaning="that an operator acts for"),
+        Column(
+            "hospital", "Hospital", meaning="that an operator acts for, or where a doctor works"
+        ),
         Column("wallet", "Wallet"),
         Column("wallet_state", "Wallet's state"),
         Column("ledger_roles", "Roles on the ledger", meaning="that the wallet holds"),
@@ -121,7 +127,7 @@ def people_table(
     def row(one: UserRow) -> tuple[Any, ...]:
         wallet = wallets.get(one.id)
         address = wallet.row.address if wallet else None
-        operates = one.role == OPERATOR and one.state == ACTIVE
+        belongs = one.role in STAFF and one.state == ACTIVE
         return (
             one.name,
             one.email,
@@ -130,7 +136,7 @@ def people_table(
             one.asked_role,
             one.state,
             one.reason,
-            hospitals.get(one.id) if operates else None,
+            hospitals.get(one.id) if belongs else None,
             address,
             wallet.row.state if wallet else None,
             ", ".join(standing.get(address or "", ())),

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.models import (
     AuditRow,
     CarerRow,
+    CaseRow,
     DoctorKeyRow,
     OpeningAnswerRow,
     OpeningRow,
@@ -75,7 +76,13 @@ def record_digest(session: Session, patient: str) -> str:
     )
     added: list[Item] = [[one.sealed, one.made_by] for one in entries]
     own: list[Item] = [row.commitments, row.escrow, row.created_by]
-    told = canonical(_RECORD, patient, own, sealed, added, group)
+    query = select(CaseRow).filter_by(patient_id=patient).order_by(CaseRow.task)
+    cases: list[Item] = [
+        [one.task, one.hospital, one.sealed, one.made_by] for one in session.scalars(query)
+    ]
+    # Without cases as before there were any: digests of then stand in the log.
+    also: list[Item] = [cases] if cases else []
+    told = canonical(_RECORD, patient, own, sealed, added, group, *also)
     return sha256(told).hexdigest()
 
 
@@ -86,6 +93,14 @@ def reasons_digest(session: Session, opening: str) -> str:
     )
     boxes: list[Item] = [[one.user_id, one.reason] for one in rows]
     return sha256(canonical(_REASONS, opening, boxes)).hexdigest()
+
+
+def as_logged(session: Session, patients: Collection[str]) -> set[str]:
+    """Those of the patients of whom all that is sealed is as the audit log says."""
+    query = select(AuditRow).where(AuditRow.action.in_(_SEALED), AuditRow.subject.in_(patients))
+    rows = session.scalars(query.order_by(AuditRow.id))
+    digests = {row.subject: json.loads(row.details)["digest"] for row in rows}
+    return {one for one, told in digests.items() if told == record_digest(session, one)}
 
 
 def check_records(report: Report, session: Session) -> None:
@@ -124,7 +139,7 @@ def _records(report: Report, session: Session, log: list[tuple[AuditRow, dict[st
     }
     expected |= dict.fromkeys(_erased(log), "erased")
     identifiers = set(session.scalars(select(PatientRow.id)))
-    for table in (PatientVersionRow, PatientEntryRow, CarerRow):
+    for table in (PatientVersionRow, PatientEntryRow, CarerRow, CaseRow):
         identifiers |= set(session.scalars(select(table.patient_id)))
     rows = {row.id: row for row in session.scalars(select(PatientRow))}
     found = {one: _found(session, rows.get(one), one) for one in identifiers}
@@ -151,6 +166,7 @@ def _found(session: Session, row: PatientRow | None, patient: str) -> str:
     if row.erased_at is None:
         return record_digest(session, patient)
     left = bool(row.versions or row.entries or row.carers or row.commitments or row.escrow)
+    left = left or bool(session.scalar(select(exists().where(CaseRow.patient_id == patient))))
     return "erased in part" if left else "erased"
 
 

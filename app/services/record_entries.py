@@ -41,7 +41,8 @@ class Answer:
     """A model's answer that was kept: `result` in words, `values` as (label, value) were read.
 
     `at` is an ISO 8601 moment in UTC. `figures` are the numbers among the values, and `risk` is the
-    probability of the disease; both are missing from what was kept before there were any.
+    probability of the disease; both are missing from what was kept before there were any. `inputs`
+    are the values as the model read them, by column, which a case for training is made of.
     """
 
     task: str
@@ -53,6 +54,7 @@ class Answer:
     at: str
     figures: tuple[Figure, ...] = ()
     risk: float | None = None
+    inputs: tuple[tuple[str, float], ...] = ()
 
     @property
     def reference(self) -> str:
@@ -107,6 +109,7 @@ def encode(entry: Entry) -> bytes:
         told["values"] = [list(one) for one in entry.values]
         told["figures"] = [[f.column, f.label, f.value, f.unit] for f in entry.figures]
     if isinstance(entry, Answer):
+        told["inputs"] = [list(one) for one in entry.inputs]
         # As an answer of before has them: absent. So it is sealed anew byte for byte.
         told = {name: value for name, value in told.items() if value not in ([], None)}
         told.setdefault("values", [])
@@ -122,6 +125,8 @@ def decode(told: Mapping[str, Any]) -> Entry:
     if kind in ("", _VITALS):
         fields["values"] = tuple((label, value) for label, value in fields["values"])
         fields["figures"] = tuple(Figure(*one) for one in fields.get("figures", ()))
+    if not kind:
+        fields["inputs"] = tuple((name, value) for name, value in fields.get("inputs", ()))
     made: dict[str, type[Entry]] = {
         "": Answer, _VITALS: Vitals, _OUTCOME: Outcome, _LONGER: Longer,
     }  # fmt: skip

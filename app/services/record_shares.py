@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -116,6 +117,15 @@ def names_of(session: Session, users: Sequence[int]) -> dict[int, str]:
     """The names of people by their numbers."""
     query = select(UserRow.id, UserRow.name).where(UserRow.id.in_(set(users)))
     return {row.id: row.name for row in session.execute(query)}
+
+
+@contextmanager
+def altered_is_told() -> Iterator[None]:
+    """Raise RequestError for what was sealed in the record and does not open."""
+    try:
+        yield
+    except CryptoError as error:
+        raise RequestError(f"{str(error).capitalize()}: tell an administrator.") from error
 
 
 def escrow_point(patient: PatientRow) -> int:

@@ -28,6 +28,7 @@ from app.services.request_parts import (
 )
 from app.services.requests import TrainingRequest
 from app.services.simulation import Simulation
+from app.services.training_cases import drop_cases, with_cases
 from app.services.training_outcome import FINISHED, note_outcome
 from app.services.unopened import AWAITING, awaited, end_unopened, told
 from app.stores.rounds import OPEN, Rounds
@@ -151,8 +152,9 @@ class Trainings:
             raise RequestError(told(waits))
         open_training(plan, training, ledger)
         self._note_opened(identifier)
-        tables = load_tables(plan)
-        simulation = self.simulation_of(identifier)
+        tables, simulation = load_tables(plan), self.simulation_of(identifier)
+        if simulation is None:
+            tables = with_cases(self._federation, identifier, plan, tables)
         with assembled(self._federation, plan, training, tables, simulation) as parties:
             ledgers = [ledger, *(party.ledger for party in parties.values())]
             store = Rounds(self._database, training, lambda: _traffic(ledgers))
@@ -169,6 +171,7 @@ class Trainings:
         Raises ChainUnreachable.
         """
         ledger, record = self._federation.ledger, None
+        drop_cases(self._federation, identifier, self.plan_of(identifier))
         with suppress(NotFound, Refused):
             record = ledger.training(bytes.fromhex(identifier))
             self._note_opened(identifier)
@@ -266,6 +269,7 @@ class Trainings:
             simulation, past = Simulation.from_row(row.simulation), past_of(row.attempts)
         found = compare(plan, tables, simulation, past, ending.finished)
         first = has_none(self._federation, plan.task)
+        drop_cases(self._federation, identifier, plan)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
             row.state = FINISHED if ending.finished else FAILED

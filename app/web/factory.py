@@ -27,6 +27,7 @@ from app.services.approvals import Approvals
 from app.services.attack_names import attack_titles
 from app.services.audit import AuditLog
 from app.services.batches import Batches
+from app.services.cases import Cases
 from app.services.chain_access import ChainAccess
 from app.services.checks import Checks
 from app.services.doctor_keys import DoctorKeys
@@ -39,7 +40,6 @@ from app.services.open_keys import OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
-from app.services.operators import Operators
 from app.services.outcomes import Outcomes
 from app.services.passwords import Passwords
 from app.services.patients import Patients
@@ -52,6 +52,7 @@ from app.services.resharing_view import ResharingViews
 from app.services.retention import Retention
 from app.services.secret_key import read_secret_key
 from app.services.sessions import LIFETIME, Sessions
+from app.services.staff import Staff
 from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
@@ -129,6 +130,7 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
     chain = ChainAccess(settings, database)
     escrow = Escrow.of(settings)
     openings = Openings(database, audit, escrow)
+    cases = Cases.of(settings)
     made_passwords = passwords or Passwords()
     predictions = Predictions(database, chain.open)
     imports = Imports(settings.instance_dir / DATASETS, database, audit)
@@ -147,14 +149,14 @@ def _make_services(settings: Settings, passwords: Passwords | None) -> service.S
         models=ModelDownloads(database, chain.open),
         versions=Versions(database),
         wishes=Wishes(database, audit),
-        operators=Operators(database, audit),
+        staff=Staff(database, audit),
         approvals=Approvals(database, audit),
         appeals=Appeals(database, audit),
         appeal_views=AppealViews(database),
         patients=Patients(database, audit, escrow),
         openings=openings,
-        open_records=OpenRecords(database, audit, escrow, openings),
-        outcomes=Outcomes(database, audit, openings),
+        open_records=OpenRecords(database, audit, escrow, openings, cases),
+        outcomes=Outcomes(database, audit, openings, cases),
         retention=Retention(database, audit, openings, settings.retention_years),
         opening_views=OpeningViews(database),
         resharings=Resharings(database, audit, escrow, openings),

@@ -24,7 +24,6 @@ from app.services.open_keys import OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.opening_view import OpeningViews
 from app.services.openings import Openings
-from app.services.operators import Operators
 from app.services.outcomes import Outcomes
 from app.services.patients import Patients
 from app.services.predictions import Predictions
@@ -35,6 +34,7 @@ from app.services.resharing import Resharings
 from app.services.resharing_view import ResharingViews
 from app.services.retention import Retention
 from app.services.sessions import Sessions
+from app.services.staff import Staff
 from app.services.versions import Versions
 from app.services.wallet_messages import WalletMessages
 from app.services.wallets import Wallets
@@ -61,7 +61,7 @@ class Services:
     models: ModelDownloads
     versions: Versions
     wishes: Wishes
-    operators: Operators
+    staff: Staff
     approvals: Approvals
     appeals: Appeals
     appeal_views: AppealViews

@@ -8,6 +8,7 @@ that was trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -47,19 +48,32 @@ class SplitRule:
 class Split:
     """A hospital's rows: to train on, to donate to the review, and to test on.
 
-    Each part is in the order of the rows' digests.
+    Each part is in the order of the rows' digests. ``cases`` are trained on beside ``train`` and
+    serve for nothing else: figures that are opened, such as column sums or counts by class, would
+    tell of the few that came since the training before.
     """
 
     train: Table
     donated: Table
     test: Table
+    cases: Table
+
+    @cached_property
+    def learned(self) -> Table:
+        """What is trained on: ``train`` and ``cases``, in the order of the rows' digests."""
+        if not len(self.cases):
+            return self.train
+        features = np.concatenate([self.train.features, self.cases.features])
+        labels = np.concatenate([self.train.labels, self.cases.labels])
+        return Table(features, labels).in_digest_order()
 
 
 def split(table: Table, rule: SplitRule | None = None) -> Split:
     """Split one hospital's rows class by class; see SplitRule for the sizes.
 
     Where equal rows would straddle two parts they all go on to the next, so a part may come out
-    smaller than its size. A class with a single row is trained on.
+    smaller than its size. A class with a single row is trained on, as are the table's cases,
+    but for those that equal a row of it.
     """
     rule = rule or SplitRule()
     rows = table.in_digest_order()
@@ -70,7 +84,16 @@ def split(table: Table, rule: SplitRule | None = None) -> Split:
         name: rows.take(np.array(sorted(positions), dtype=np.int64))
         for name, positions in parts.items()
     }
-    return Split(**taken)
+    return Split(**taken, cases=_cases_of(table))
+
+
+def _cases_of(table: Table) -> Table:
+    """The table's cases, but for those that equal a row of it: one may be a test row."""
+    if table.cases is None:
+        return table.take(np.array([], dtype=np.int64))
+    known = set(table.row_digests)
+    new = [at for at, digest in enumerate(table.cases.row_digests) if digest not in known]
+    return table.cases.take(np.array(new, dtype=np.int64)).in_digest_order()
 
 
 def _split_class(

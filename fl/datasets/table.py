@@ -19,11 +19,13 @@ class Table:
     """Rows of one hospital.
 
     ``features`` is float64 (rows, columns), NaN where a value is missing; ``labels`` is int64
-    (rows,). Raises TableError when the two do not fit or a label is negative.
+    (rows,). ``cases`` are further rows that are trained on and serve for nothing else (see
+    ``fl.datasets.split``). Raises TableError when the two do not fit or a label is negative.
     """
 
     features: NDArray[np.float64]
     labels: NDArray[np.int64]
+    cases: Table | None = None
 
     def __post_init__(self) -> None:
         if self.features.dtype != np.float64 or self.labels.dtype != np.int64:

@@ -121,12 +121,12 @@ def train_model(
     what the attackers do.
     """
     task = plan.data
-    trained_on = {name: split(table, plan.split).train for name, table in tables.items()}
-    sums = [local_sums(task, trained_on[name].features) for name in summed]
+    parts = {name: split(table, plan.split) for name, table in tables.items()}
+    sums = [local_sums(task, parts[name].train.features) for name in summed]
     statistics = Statistics.from_sums(task, np.sum(sums, axis=0))
     rows = {
-        name: (encode(task, train.features, statistics), train.labels)
-        for name, train in trained_on.items()
+        name: (encode(task, part.learned.features, statistics), part.learned.labels)
+        for name, part in parts.items()
     }
     replay = _Replay(plan, rows, behaviours or {})
     parameters = initial_parameters(plan.spec, plan.seed)

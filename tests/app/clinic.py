@@ -16,6 +16,8 @@ from app.models import (
 from app.models.base import now
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
+from app.services.cases import Cases
+from app.services.check_report import Report
 from app.services.doctor_keys import DoctorKeys
 from app.services.escrow import NAME, Escrow
 from app.services.keys import KeyRing
@@ -28,6 +30,7 @@ from app.services.passphrase import Passphrase
 from app.services.passwords import Passwords
 from app.services.patient_consent import AGREED, REFUSED, Consent
 from app.services.patients import Patients
+from app.services.record_check import check_records
 from app.services.record_entries import Answer
 from app.services.record_sealing import (
     Attributes,
@@ -35,6 +38,7 @@ from app.services.record_sealing import (
 from app.services.retention import Retention
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
+from app.services.staff import Staff
 from tests.app.people import PASSWORD, register
 
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -83,7 +87,7 @@ class Doctor:
 class Clinic:
     """An installation without a chain, its services, and doctors who are signed in."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ring: KeyRing | None = None) -> None:
         self.path = path
         self.database = Database(f"sqlite:///{path}")
         self.audit = AuditLog(self.database)
@@ -91,12 +95,17 @@ class Clinic:
         self.sessions = Sessions(self.database)
         self.keys = OpenKeys(self.database, DoctorKeys(self.database, self.audit, CHEAP))
         self.clock = Clock()
-        ring = KeyRing(path.parent / "parties", Passphrase("long enough to be one", 2, "a test"))
+        own = KeyRing(path.parent / "parties", Passphrase("long enough to be one", 2, "a test"))
+        ring = ring or own
         self.escrow = Escrow(lambda: ring.keys(NAME))
         self.patients = Patients(self.database, self.audit, self.escrow)
         self.openings = Openings(self.database, self.audit, self.escrow, self.clock)
-        self.records = OpenRecords(self.database, self.audit, self.escrow, self.openings)
-        self.outcomes = Outcomes(self.database, self.audit, self.openings)
+        self.cases = Cases(lambda: ring)
+        self.staff = Staff(self.database, self.audit)
+        self.records = OpenRecords(
+            self.database, self.audit, self.escrow, self.openings, self.cases
+        )
+        self.outcomes = Outcomes(self.database, self.audit, self.openings, self.cases)
         self.retention = Retention(self.database, self.audit, self.openings, 10, self.clock)
         self.views = OpeningViews(self.database, self.clock)
         self.ada = register(self.accounts, "ada", ADMINISTRATOR)
@@ -130,3 +139,11 @@ def opened(clinic: Clinic, who: Doctor, helper: Doctor, patient: str) -> str:
     clinic.openings.approve(helper.row, helper.key, asked)
     clinic.openings.open(who.row, who.key, asked)
     return asked
+
+
+def verified(clinic: Clinic) -> list[str]:
+    """What the check against the audit log names."""
+    with clinic.database.transaction() as session:
+        report = Report()
+        check_records(report, session)
+    return [one.what for one in report.differences]

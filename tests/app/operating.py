@@ -16,9 +16,9 @@ from app.services.accounts import Accounts
 from app.services.approval_message import TypedData
 from app.services.approvals import Approvals
 from app.services.audit import AuditLog
-from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.roles import ADMINISTRATOR, OPERATOR
+from app.services.staff import Staff
 from app.services.wallets import Wallets
 from tests.app.people import register
 
@@ -61,7 +61,7 @@ def operator_of(database: Database, hospital: str, name: str = "olga") -> Operat
     if admin.state != "active":
         admin = accounts.authorise(admin, admin.id, ADMINISTRATOR)
     row = accounts.authorise(admin, register(accounts, name).id, OPERATOR)
-    Operators(database, audit).assign(admin, row.id, hospital)
+    Staff(database, audit).assign(admin, row.id, hospital)
     key: LocalAccount = Account.from_key(next(_KEYS).to_bytes(32))
     wallets = Wallets(database, audit)
     wallets.link(row, key.address)

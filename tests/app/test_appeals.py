@@ -28,12 +28,12 @@ from app.services.federation import DEPUTY, Federation, open_federation
 from app.services.keys import party_folder
 from app.services.ledger_index import LedgerIndex
 from app.services.ledger_timeline import round_timeline
-from app.services.operators import Operators
 from app.services.passwords import Passwords
 from app.services.promotions import reason_digest
 from app.services.requests import TrainingRequest
 from app.services.roles import ADMINISTRATOR, OPERATOR
 from app.services.simulation import Simulation
+from app.services.staff import Staff
 from app.services.trainings import Trainings
 from app.services.verification import Verification
 from contracts.artifact import APPEALS
@@ -118,7 +118,7 @@ def clinic(attacked_folder: Path, tmp_path: Path) -> Iterator[Clinic]:
         people = {"ada": ada}
         for name, role in (("eve", ADMINISTRATOR), ("joe", ADMINISTRATOR), ("operator", OPERATOR)):
             people[name] = accounts.authorise(ada, register(accounts, name, role).id, role)
-        Operators(federation.database, log).assign(ada, people["operator"].id, "Hungary")
+        Staff(federation.database, log).assign(ada, people["operator"].id, "Hungary")
         with federation.database.transaction() as session:
             training = session.scalars(select(TrainingRow.id)).one()
         yield Clinic(federation, training, people)

@@ -21,10 +21,10 @@ from app.services.approvals import ask
 from app.services.audit import AuditLog
 from app.services.jobs import Jobs
 from app.services.live import job_view, training_view
-from app.services.operators import Operators
 from app.services.overview import Overview
 from app.services.requests import TrainingRequest
-from app.services.roles import DOCTOR
+from app.services.roles import AUDITOR, DOCTOR
+from app.services.staff import Staff, find_hospital
 from tests.app.operating import CHEAP, Operator, operator_of
 from tests.app.people import register
 
@@ -279,18 +279,28 @@ def test_an_operator_is_given_a_known_hospital_and_has_the_role(
     olga: Operator, federated: Database
 ) -> None:
     audit = AuditLog(federated)
-    accounts, operators = Accounts(federated, audit, CHEAP), Operators(federated, audit)
+    accounts, staff = Accounts(federated, audit, CHEAP), Staff(federated, audit)
     admin = accounts.find_by_email("root@clinic.example")
     assert admin is not None
     doctor = accounts.authorise(admin, register(accounts, "ines").id, DOCTOR)
+    auditor = accounts.authorise(admin, register(accounts, "vera").id, AUDITOR)
     with pytest.raises(RequestError, match="Choose one of the federation"):
-        operators.assign(admin, olga.row.id, "Oslo")
-    for nobody in (doctor.id, 4711):
-        with pytest.raises(RequestError, match="Only a hospital operator"):
-            operators.assign(admin, nobody, "Cleveland")
-    operators.assign(admin, olga.row.id, "Hospital B")
-    assert operators.find(olga.row.id) == "Hospital B"
-    assert "Hospital J" in operators.hospitals()
+        staff.assign(admin, olga.row.id, "Oslo")
+    for nobody in (auditor.id, 4711):
+        with pytest.raises(RequestError, match="Only hospital operators and doctors"):
+            staff.assign(admin, nobody, "Cleveland")
+    staff.assign(admin, olga.row.id, "Hospital B")
+    assert staff.find(olga.row.id) == "Hospital B"
+    assert "Hospital J" in staff.hospitals()
+    # A doctor works there, and acts for nobody.
+    staff.assign(admin, doctor.id, "Cleveland")
+    assert staff.everyone()[doctor.id] == "Cleveland"
+    assert staff.find(doctor.id) is None
+    with federated.transaction() as session:
+        assert find_hospital(session, doctor.id, DOCTOR) == "Cleveland"
+    accounts.suspend(admin, doctor.id, "Left")
+    with federated.transaction() as session:
+        assert find_hospital(session, doctor.id, DOCTOR) is None
 
 
 def test_the_rule_is_switched_by_signature_and_an_old_one_switches_nothing(

@@ -140,7 +140,7 @@ def test_no_page_shows_a_private_key(trained: Trained) -> None:
         )
         assert admin is not None
         assert operator is not None
-        of(app).operators.assign(admin, operator.id, "Cleveland")
+        of(app).staff.assign(admin, operator.id, "Cleveland")
         shown = []
         for role in (ADMINISTRATOR, DOCTOR, OPERATOR):
             browser = Browser(app)

@@ -18,11 +18,9 @@ from sqlalchemy import select, update
 from app.errors import RequestError
 from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, PatientVersionRow
 from app.models.base import now
-from app.services.check_report import Report
 from app.services.open_records import Kept, Noted, Record
 from app.services.outcomes import FEWEST, bands_of
 from app.services.patient_consent import AGREED, BASIS, REFUSED, UNKNOWN, Consent
-from app.services.record_check import check_records
 from app.services.record_entries import (
     NOT_KNOWN,
     NOT_TRUE,
@@ -53,7 +51,7 @@ from crypto.context import canonical, parse
 from crypto.envelope import load_public_key
 from crypto.errors import EncodingError
 from crypto.feldman import deal, derive_key, new_secret
-from tests.app.clinic import GRETA, HEART, REASON, Clinic, Doctor, opened
+from tests.app.clinic import GRETA, HEART, REASON, Clinic, Doctor, opened, verified
 
 Trio = tuple[Doctor, Doctor, Doctor]
 PRESSURE = Figure("trestbps", "Resting blood pressure", 141.5, "mmHg")
@@ -72,14 +70,6 @@ OLD_ANSWER = {
 def minimum_of(clinic: Clinic, who: Doctor, patient: str) -> Minimum:
     with clinic.database.transaction() as session:
         return open_minimum(session.get_one(CarerRow, (patient, who.row.id)), who.key)
-
-
-def verified(clinic: Clinic) -> list[str]:
-    """What the check against the audit log names."""
-    with clinic.database.transaction() as session:
-        report = Report()
-        check_records(report, session)
-    return [one.what for one in report.differences]
 
 
 # Formats of before.

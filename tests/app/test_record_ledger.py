@@ -24,6 +24,7 @@ from app.models import (
 from app.services import record_ledger
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
+from app.services.cases import Cases
 from app.services.doctor_accounts import open_account
 from app.services.doctor_keys import DoctorKeys
 from app.services.escrow import Escrow
@@ -72,7 +73,9 @@ class Clinic:
         escrow, self.clock = Escrow.of(federation.settings), Clock()
         self.patients = Patients(database, audit, escrow)
         self.openings = Openings(database, audit, escrow, self.clock)
-        self.records = OpenRecords(database, audit, escrow, self.openings)
+        self.records = OpenRecords(
+            database, audit, escrow, self.openings, Cases.of(federation.settings)
+        )
         self.signing = RecordSigning(database)
         self.ada = register(self.accounts, "ada", ADMINISTRATOR)
         self.eva, self.finn, self.gus = map(self.doctor, ("eva", "finn", "gus"))

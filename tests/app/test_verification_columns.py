@@ -32,6 +32,7 @@ from app.services.accounts import Accounts
 from app.services.anchoring import Anchoring
 from app.services.appeal_writing import write_waiting as write_appeals
 from app.services.audit import AuditLog
+from app.services.cases import Cases
 from app.services.doctor_keys import DoctorKeys
 from app.services.escrow import Escrow
 from app.services.federation import Federation, open_federation
@@ -40,11 +41,12 @@ from app.services.ledger_roles import LedgerRoles
 from app.services.open_keys import OpenKeys
 from app.services.open_records import OpenRecords
 from app.services.openings import Openings
+from app.services.outcomes import Outcomes
 from app.services.passwords import Passwords
 from app.services.patient_consent import AGREED, Consent
 from app.services.patients import Patients
 from app.services.promotions import reason_digest, write_waiting
-from app.services.record_entries import Answer
+from app.services.record_entries import TRUE, Answer, Outcome
 from app.services.record_sealing import Attributes
 from app.services.record_signing import RecordSigning
 from app.services.requests import TrainingRequest
@@ -53,6 +55,7 @@ from app.services.retention import Retention
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from app.services.simulation import Simulation
+from app.services.staff import Staff
 from app.services.trainings import Trainings
 from app.services.verification import Verification
 from app.services.wallets import Wallets
@@ -68,7 +71,7 @@ FREE_TABLES = {
     "sessions": "browsers that are signed in",
     "wallets": "links of people to addresses: decided in the audit log",
     "wallet_nonces": "numbers that are used once and then gone",
-    "operators": "who acts for a hospital: decided in the audit log",
+    "operators": "who belongs to a hospital: decided in the audit log",
     "approval_rules": "signed by an operator's wallet, which the hospital checks; in the audit log",
     "approvals": "signed by an operator's wallet, which the hospital checks; in the audit log",
     "outbox": "signed transactions on their way; once they are mined, the chain has them",
@@ -111,6 +114,7 @@ FREE_COLUMNS = {
     "doctor_keys.locked": "opens with the doctor's password, or not at all",
     "doctor_keys.created_at": "this machine's clock; the audit log has its own times",
     "doctor_keys.lost_at": "this machine's clock; that it is lost is compared",
+    "cases.made_at": "this machine's clock; the audit log has its own times",
     "patients.erased_at": "this machine's clock; that it is erased is compared",
     "patients.created_at": "this machine's clock; the audit log has its own times",
     "patient_entries.id": "a number that nothing refers to",
@@ -146,6 +150,7 @@ NAMED = {
     "ledger_mentions": "copy of the ledger",
     "ledger_roles": "role ",
     "ledger_transactions": "copy of the ledger",
+    "cases": "sealed record",
     "parties": "part(y|ies)",
     "promotions": "promotion",
     "doctor_accounts": "(account of a doctor|sealing|opening)",
@@ -168,7 +173,7 @@ TRAINING = "training"
 
 # Files of a party that are no model, result or message.
 FREE_FILES = {
-    r"keystore\.json|signing\.pem": "keys: one that is altered does not open, and nothing begins",
+    r"keystore\.json|(signing|cases)\.pem": "keys: one that is altered does not open",
     r".*/head": "the block that a node saw last: the node checks it itself, by its signature",
     r".*/set": "what a node promised to itself; its signed set is compared",
     r".*/(last-session|session/\d+|slices)": "notes of a review for the node alone",
@@ -290,13 +295,25 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
     assert record_ledger.bring_up(federation)
     escrow = Escrow.of(federation.settings)
     openings, patients = Openings(database, log, escrow), Patients(database, log, escrow)
-    consent = Consent(AGREED, on="2020-01-02", noted_by="gia")
+    consent = Consent(AGREED, AGREED, on="2020-01-02", noted_by="gia")
+    cases = Cases.of(federation.settings)
+    Staff(database, log).assign(ada, rows[0].id, "Hungary")
     greta = Attributes("Lind", "Greta", "1951-03-08", consent=consent)
     until = now().date().replace(year=now().year + 20, day=1)
     for approved in (True, False):
         others = [row.id for row in rows[1:]]
         patient = patients.create(rows[0], greta, others, 2)
-        answer = Answer("heart", "Heart", "61 %", (("Age", "63"),), "version 1", "ab" * 32, "now")
+        answer = Answer(
+            "heart",
+            "Heart",
+            "61 %",
+            (("Age", "63"),),
+            "version 1",
+            "ab" * 32,
+            "now",
+            risk=0.61,
+            inputs=(("age", 63.0),),
+        )
         patients.keep(rows[1], opened[1], patient, answer)
         Retention(database, log, openings, 10).prolong(
             rows[1], opened[1], patient, until, "A trial"
@@ -306,7 +323,12 @@ def seal_records(federation: Federation, log: AuditLog) -> None:
             openings.approve(rows[1], opened[1], asked)
             openings.decline(rows[2], asked)
             openings.open(rows[0], opened[0], asked)
-            OpenRecords(database, log, escrow, openings).revise(rows[0], opened[0], patient, greta)
+            Outcomes(database, log, openings, cases).note(
+                rows[0], opened[0], patient, Outcome(answer.reference, TRUE, "2026-01-02")
+            )
+            OpenRecords(database, log, escrow, openings, cases).revise(
+                rows[0], opened[0], patient, greta
+            )
     newcomer = accounts.authorise(ada, register(accounts, "jil").id, DOCTOR)
     keys.unlock(newcomer, Sessions(database).open(newcomer), PASSWORD)
     accounts.suspend(ada, rows[2].id, "left")

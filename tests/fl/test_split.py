@@ -96,3 +96,18 @@ def test_heart_splits_as_documented() -> None:
         "Switzerland": [81, 17, 25],
         "VA Long Beach": [134, 26, 40],
     }
+
+
+@given(ROWS, ROWS)
+def test_cases_are_learned_and_change_nothing_else(
+    rows: list[tuple[int, float, int]], cases: list[tuple[int, float, int]]
+) -> None:
+    table, more = table_of(rows), table_of(cases)
+    alone, made = split(table), split(Table(table.features, table.labels, more))
+    assert parts(made) == parts(alone)
+    known = set(table.row_digests)
+    new = Counter(digest for digest in more.row_digests if digest not in known)
+    assert Counter(made.cases.row_digests) == new
+    assert Counter(made.learned.row_digests) == new + Counter(alone.train.row_digests)
+    assert list(made.learned.row_digests) == sorted(made.learned.row_digests)
+    assert alone.learned is alone.train

@@ -90,7 +90,7 @@ def test_a_csv_becomes_a_hospital_of_the_heart_task(site: Site) -> None:
     assert [(one["hospital"], one["rows"]) for one in told["hospitals"]] == [("Bern", 40)]  # type: ignore[attr-defined]
     assert "Begun and not imported yet" not in alice.get("/datasets/import").text
     assert "Bern" in alice.get("/admin/trainings/new/heart").text
-    assert "Bern" in site.services.operators.hospitals()
+    assert "Bern" in site.services.staff.hospitals()
 
 
 def test_a_csv_becomes_a_task_of_three_hospitals(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -10,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from app.models import CaseRow
+from app.services.cases import open_case
 from app.services.passwords import Passwords
+from app.services.roles import ADMINISTRATOR, AUDITOR
+from fl.datasets import get_task
 from tests.app.web.browser import Browser
 from tests.app.web.conftest import PASSWORD
-from tests.app.web.served import serve
+from tests.app.web.served import Served, serve
 
 pytestmark = pytest.mark.slow
 
@@ -30,17 +36,23 @@ VALUES = {
 
 
 @pytest.fixture(scope="module")
-def ward(
+def served(
     trained: dict[str, Any],
     trained_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
     cheap: Passwords,
-) -> Iterator[dict[str, Browser]]:
-    """Browsers of three doctors and of a fourth without patients, in a trained installation."""
+) -> Iterator[Served]:
+    """A trained installation that is served."""
     del trained
-    with serve(trained_folder, tmp_path_factory.mktemp("kept") / "instance", cheap) as served:
-        names = ("bea", "carl", "dora", "eve")
-        yield {name: served.sign_in(served.person(name)) for name in names}
+    with serve(trained_folder, tmp_path_factory.mktemp("kept") / "instance", cheap) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ward(served: Served) -> dict[str, Browser]:
+    """Browsers of three doctors and of a fourth without patients."""
+    names = ("bea", "carl", "dora", "eve")
+    return {name: served.sign_in(served.person(name)) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +75,9 @@ def fields(page: str, action: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if name != "csrf_token"}
 
 
-def test_an_answer_is_kept_and_seen_as_asked_last(ward: dict[str, Browser], patient: str) -> None:
+def test_an_answer_is_kept_and_seen_as_asked_last(
+    served: Served, ward: dict[str, Browser], patient: str
+) -> None:
     bea = ward["bea"]
     page = bea.send(PREDICT, VALUES).text
     sent = fields(page, KEEP) | {"patient": patient.rsplit("/", 1)[1]}
@@ -93,6 +107,29 @@ def test_an_answer_is_kept_and_seen_as_asked_last(ward: dict[str, Browser], pati
     part = ward["carl"].get(card).text.split('id="fared-title"')[1].split("</section>")[0]
     counted = re.findall(r'<td class="number">(\d+)</td>', part)
     assert counted.count("1") == 2
+
+    # With the hospital, the diagnosis is a case of what was entered, as the model read it.
+    assert "belongs to no hospital" in bea.get(f"{patient}/record").text
+    admin = served.person("ada", ADMINISTRATOR)
+    row = served.services.accounts.find_by_email("bea@c.example")
+    assert row is not None
+    served.services.staff.assign(admin, row.id, "Cleveland")
+    assert "Record the diagnosis again" in bea.get(f"{patient}/record").text
+    bea.send(f"{patient}/record/outcomes", outcome)
+    assert "Among the cases of Cleveland" in bea.get(f"{patient}/record").text
+    with served.services.database.transaction() as session:
+        case = session.scalars(select(CaseRow)).one()
+    key, task = served.federation.key_ring.case_key("Cleveland"), get_task("heart")
+    values, label = open_case(key, "Cleveland", task, patient.rsplit("/", 1)[1], case.sealed)
+    known = {"age": 54.0, "trestbps": 130.0, "chol": 239.723, "cp": 3.0}
+    expected = [known.get(column.name) for column in task.columns]
+    assert [None if math.isnan(one) else one for one in values] == expected
+    assert label == 1
+    auditor = served.sign_in(served.person("vera", AUDITOR))
+    published = auditor.get("/datasets/heart/hospitals/Cleveland").text
+    assert re.search(r"cases of its doctors’ patients who agreed to it: .*&lt;5", published)
+    new = served.sign_in(admin).get("/admin/trainings/new/heart").text
+    assert "unless attackers are simulated: Cleveland" in " ".join(new.split())
 
 
 def test_what_was_not_kept_is_told(ward: dict[str, Browser], patient: str) -> None:

@@ -46,7 +46,7 @@ def clinic(
 ) -> Iterator[Clinic]:
     with serve(trained_folder, tmp_path / "instance", cheap) as served:
         row = served.person("olga", OPERATOR)
-        served.services.operators.assign(row, row.id, HOSPITAL)
+        served.services.staff.assign(row, row.id, HOSPITAL)
         path = f"/operator/models/{trained['training']}"
         browser = served.sign_in(row)
         yield Clinic(served.federation, served.services, browser, path, trained["model_sha256"])
@@ -71,7 +71,7 @@ def test_a_hospital_gets_its_model_until_it_loses_the_permission(clinic: Clinic)
 def test_a_hospital_that_took_no_part_gets_nothing(clinic: Clinic) -> None:
     row = clinic.services.accounts.find_by_email("olga@c.example")
     assert row is not None
-    clinic.services.operators.assign(row, row.id, "Hospital B")
+    clinic.services.staff.assign(row, row.id, "Hospital B")
     assert clinic.path not in clinic.browser.get("/operator/").text
     assert clinic.browser.get(clinic.path).status_code == 303
     assert "Hospital B has no finished model" in clinic.browser.get("/operator/").text

@@ -65,7 +65,7 @@ def clinic(
         people = [served.person(role, role) for role in (ADMINISTRATOR, AUDITOR, OPERATOR)]
         alice, auditor, operator = (served.sign_in(row) for row in people)
         services = served.services
-        services.operators.assign(people[2], people[2].id, "Hungary")
+        services.staff.assign(people[2], people[2].id, "Hungary")
         _add_version(services, trained["training"])
         yield Clinic(
             services, alice, auditor, operator, trained["training"], trained["model_sha256"]

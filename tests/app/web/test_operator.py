@@ -110,7 +110,7 @@ def test_an_administrator_sets_the_hospital(site: Site) -> None:
     assert assign(site, "VA Long Beach").status_code == 303
     alice = site.browser(ADMINISTRATOR)
     assert "VA Long Beach" in alice.get("/admin/users").text
-    assert site.services.operators.find(site.rows[OPERATOR].id) == "VA Long Beach"
+    assert site.services.staff.find(site.rows[OPERATOR].id) == "VA Long Beach"
     noted = [e for e in site.services.audit.entries().entries if e.action == "operator.assigned"]
     assert [json.loads(entry.details) for entry in noted] == [{"hospital": "VA Long Beach"}]
     for hospital, person in (("Oslo", None), ("Hungary", site.rows[AUDITOR])):
@@ -119,7 +119,7 @@ def test_an_administrator_sets_the_hospital(site: Site) -> None:
         assert alice_answer.status_code == 303
         # Only the sign-in of whoever asked was added.
         assert site.services.audit.entries().total == before + 1
-    assert site.services.operators.find(site.rows[OPERATOR].id) == "VA Long Beach"
+    assert site.services.staff.find(site.rows[OPERATOR].id) == "VA Long Beach"
 
 
 def test_approvals_are_switched_on_and_off_by_signature(acting: Site) -> None:
