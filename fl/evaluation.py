@@ -22,6 +22,7 @@ from fl.networks import NetworkSpec
 from fl.training import confusion_of, probabilities
 
 BINS = 50
+_WITH_GROUPS = 4
 MOST_ROWS = 2**31  # that one count may name
 
 Counts = tuple[tuple[int, ...], ...]
@@ -33,17 +34,20 @@ class Evaluation:
     """A hospital's counts: `test` and `train` are (classes, classes), truth by prediction.
 
     `scores` is (2, BINS), the test rows by class and bin, empty where there are not two classes.
-    `train` and `scores` are None in reports of before they were part of one.
+    `groups` are counts by sex and age under masks (see `fl.subgroups`), empty where a task has
+    neither. `train`, `scores` and `groups` are None in reports of before they were part of one.
     """
 
     test: Counts
     train: Counts | None = None
     scores: Counts | None = None
+    groups: bytes | None = None
 
     def body(self) -> bytes:
         """The report's body: see docs/formats.md."""
         parts = (self.test, self.train or (), self.scores or ())
-        return pack(*([list(row) for row in part] for part in parts))
+        groups = () if self.groups is None else (self.groups,)
+        return pack(*([list(row) for row in part] for part in parts), *groups)
 
 
 def evaluation_of(
@@ -111,6 +115,7 @@ def read_evaluation(body: bytes, classes: int) -> Evaluation | None:
     parts = _parts(body)
     if parts == [[]]:
         return None
+    groups = _masked(parts.pop()) if len(parts) == _WITH_GROUPS else None
     test, *more = (_table(part) for part in parts)
     train, scores = more or (None, None)
     square = (classes, classes)
@@ -119,7 +124,13 @@ def read_evaluation(body: bytes, classes: int) -> Evaluation | None:
         raise MessageError(f"expected a report of {classes} classes")
     if scores is not None and (len(scores) == 2) != (classes == 2):
         raise MessageError("expected scores of two classes, or none of more")
-    return Evaluation(test, train, scores)
+    return Evaluation(test, train, scores, groups)
+
+
+def _masked(part: Any) -> bytes:
+    if not isinstance(part, bytes):
+        raise MessageError("expected masked counts in a report")
+    return part
 
 
 def _parts(body: bytes) -> list[Any]:
@@ -127,7 +138,7 @@ def _parts(body: bytes) -> list[Any]:
         parts = parse(body)
     except EncodingError as error:
         raise MessageError(f"expected a report: {error}") from error
-    if not isinstance(parts, list) or len(parts) not in (1, 3):
+    if not isinstance(parts, list) or len(parts) not in (1, 3, _WITH_GROUPS):
         raise MessageError("expected a report of one or three tables")
     return parts
 

@@ -29,7 +29,8 @@ from fl.networks import Parameters
 from fl.party import Identity, Party, Step, attempt_place
 from fl.plan import LARGEST_NORM_BOUND, Plan
 from fl.store import PartyStore
-from fl.training import LocalSettings, local_seed, local_update
+from fl.subgroups import count_groups, masked
+from fl.training import LocalSettings, local_seed, local_update, probabilities
 
 # Raises StepRefused where the hospital's own people did not agree to the training.
 Consent = Callable[[], None]
@@ -129,9 +130,14 @@ class Hospital(Party):
             return self.state_once(REPORT, key, pack([]))
         self._check_statistics(statistics)
         _, parameters = load_model(result)
-        rows = (self._inputs(part, statistics) for part in (self._rows.test, self._rows.train))
-        found = evaluation_of(self.plan.spec, parameters, *rows)
-        return self.state_once(REPORT, key, found.body())
+        test, train = (
+            self._inputs(part, statistics) for part in (self._rows.test, self._rows.train)
+        )
+        found = evaluation_of(self.plan.spec, parameters, test, train)
+        predicted = probabilities(self.plan.spec, parameters, test[0]).argmax(axis=1)
+        return self.state_once(
+            REPORT, key, replace(found, groups=self._masked(key, predicted)).body()
+        )
 
     def dealing(self, key: AttemptKey) -> Dealing:
         """What was dealt in an attempt, computed again from the kept update and seed.
@@ -143,6 +149,11 @@ class Hospital(Party):
             raise StepRefused(f"{self.name} dealt nothing in this attempt")
         seed, _ = unpack(stored, bytes, bytes)
         return self._deal(key, self._kept_update(key), seed)
+
+    def _masked(self, key: AttemptKey, predicted: NDArray[np.int64]) -> bytes:
+        """Counts of the test rows by sex and age, which open in the sum over all hospitals only."""
+        counts = count_groups(self.plan.data, self._rows.test, predicted)
+        return masked(counts, self.context(key), self.name, self._key, self.plan.hospitals)
 
     def _drawn(self, key: AttemptKey) -> tuple[str, ...]:
         return tuple(hospital.name for hospital in self.plan.drawn(key.round))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import select
@@ -21,9 +21,14 @@ from fl.plan import Plan
 
 @dataclass(frozen=True)
 class Reports:
-    """The counts of test rows by class and score bin, by hospital; see `fl.evaluation`."""
+    """The counts of test rows by class and score bin, by hospital; see `fl.evaluation`.
+
+    `groups` are those by sex and age under masks, `test` all test rows by class and prediction.
+    """
 
     scores: dict[str, Counts]
+    groups: dict[str, bytes] = field(default_factory=dict)
+    test: dict[str, Counts] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -59,7 +64,7 @@ def read_reports(
     address = bytes.fromhex(contract.removeprefix("0x"))
     context = Context(chain, address, training, number, attempt.number)
     messages = select(MessageRow).filter_by(attempt_id=attempt.id, kind=REPORT)
-    found: dict[str, Counts] = {}
+    found = Reports({})
     for message in session.scalars(messages.order_by(MessageRow.sender)):
         try:
             key = plan.hospital(message.sender).verifying_key
@@ -67,6 +72,11 @@ def read_reports(
             evaluation = read_evaluation(said.body, len(plan.data.classes))
         except (FlError, CryptoError):
             continue
-        if evaluation is not None and evaluation.scores:
-            found[message.sender] = evaluation.scores
-    return Reports(found)
+        if evaluation is None:
+            continue
+        found.test[message.sender] = evaluation.test
+        if evaluation.scores:
+            found.scores[message.sender] = evaluation.scores
+        if evaluation.groups:
+            found.groups[message.sender] = evaluation.groups
+    return found

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from app.services.card_figures import Figure, Range
+from app.services.card_figures import Figure, GroupFigures, Range
 from app.services.results import DIGITS
 from fl.calibration import Error
 from fl.datasets.source import Provenance
@@ -116,7 +116,8 @@ class ModelCard:
 
     `attack` names the simulated attack, "" for none; `judged_round` is the round whose model the
     figures are of, None without any; `tested` tells whether updates were tested before they
-    counted; `suppressed_under` is the smallest count that a hospital publishes.
+    counted; `groups` are None where hospitals' masked counts by sex and age do not open to those of
+    all test rows; `suppressed_under` is the smallest count that a hospital publishes.
     """
 
     format: str
@@ -145,6 +146,7 @@ class ModelCard:
     judged_round: int | None
     judged_sha256: str | None
     figures: tuple[Figure, ...]
+    groups: tuple[GroupFigures, ...] | None
     ranges: tuple[Range, ...]
     calibration: Calibrated | None
     source: Provenance | None

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.services.results import DIGITS
 from fl.datasets.summary import LEAST
 from fl.experiments.intervals import area_interval, mean_of_shares, wilson
@@ -56,6 +59,15 @@ class Range:
     high: float
 
 
+@dataclass(frozen=True)
+class GroupFigures:
+    """The figures of the test rows of one group, `by` sex or age; none where they are kept back."""
+
+    by: str
+    group: str
+    figures: tuple[Figure, ...]
+
+
 def card_figures(results: Mapping[str, Any]) -> tuple[Figure, ...]:
     """The figures of a training's `results`; none where nobody reported."""
     test = (results.get("pooled") or {}).get("test")
@@ -79,6 +91,41 @@ def card_figures(results: Mapping[str, Any]) -> tuple[Figure, ...]:
         ),
         _figure("auc", "AUC", test["auc"], _area(test["auc"], right, told), rows, AREA),
     )
+
+
+def card_groups(
+    classes: Sequence[str], counts: Mapping[str, Mapping[str, NDArray[np.int64]]]
+) -> tuple[GroupFigures, ...]:
+    """The figures of each group with rows; `counts` are by grouping, group, class and prediction.
+
+    A group with under LEAST rows of a class is kept back, as are shares by class that would tell of
+    fewer rows; and so that nothing is worked out from the total, those of a second group, too.
+    """
+    found = []
+    for by, groups in counts.items():
+        filled = {name: table for name, table in groups.items() if table.sum()}
+        few = {name for name, table in filled.items() if table.sum(axis=1).min() < LEAST}
+        thin = {name for name, table in filled.items() if table.min() < LEAST}
+        hidden, untold = (_with_second(one, filled) for one in (few, thin))
+        for name, table in filled.items():
+            figures = () if name in hidden else _of_group(classes, table, name not in untold)
+            found.append(GroupFigures(by, name, tuple(figures)))
+    return tuple(found)
+
+
+def _with_second(hidden: set[str], filled: Mapping[str, NDArray[np.int64]]) -> set[str]:
+    """What is kept back, with the smallest other group where one alone would be the difference."""
+    others = sorted(filled.keys() - hidden, key=lambda name: (int(filled[name].sum()), name))
+    return hidden | set(others[:1]) if len(hidden) == 1 else hidden
+
+
+def _of_group(classes: Sequence[str], table: NDArray[np.int64], by_class: bool) -> Iterator[Figure]:
+    right = [(int(line[at]), int(line.sum())) for at, line in enumerate(table)]
+    correct, rows = sum(one for one, _ in right), int(table.sum())
+    share = round(correct / rows, DIGITS)
+    yield _figure("accuracy", "Right answers", share, wilson(correct, rows), rows, WILSON)
+    if by_class:
+        yield from _by_class(classes, right)
 
 
 def card_ranges(results: Mapping[str, Any]) -> tuple[Range, ...]:

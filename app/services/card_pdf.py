@@ -41,7 +41,8 @@ def _parts(card: ModelCard, heading: str) -> Iterator[Any]:
         yield Paragraph(escape(warning), TEXT)
     yield facts_part(_facts(card))
     yield from _purpose(card)
-    yield from table_part(tables["figures"])
+    for name in ("figures", "groups"):
+        yield from table_part(tables[name])
     chart = card_chart(card)
     if chart is not None:
         yield figure_part(chart, f"Training {card.training}", _CHART)

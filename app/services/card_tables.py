@@ -16,11 +16,12 @@ from app.services.tables import Column, Table
 def card_tables(card: ModelCard) -> dict[str, Table]:
     """Every table of a card by its name.
 
-    figures, reliability, calibration, data, verdicts, kept_out. One without rows is of a card that
-    has nothing to tell there.
+    figures, groups, reliability, calibration, data, verdicts, kept_out. One without rows is of a
+    card that has nothing to tell there.
     """
     tables = (
         _figures(card),
+        _groups(card),
         _reliability(card),
         _calibration(card),
         _data(card),
@@ -55,6 +56,34 @@ def _figures(card: ModelCard) -> Table:
             Column("method", "Interval by"),
         ),
         tuple((one.title, *_told(one), one.rows, one.method) for one in card.figures),
+    )
+
+
+def _groups(card: ModelCard) -> Table:
+    least = card.suppressed_under
+    rows = []
+    for one in card.groups or ():
+        group = f"{one.by}: {one.group}"
+        rows += [(group, figure.title, *_told(figure), figure.rows) for figure in one.figures]
+        if not one.figures:
+            rows.append((group, "kept back", None, None, None, None))
+    return Table(
+        "groups",
+        "By sex and age",
+        "The same test rows by sex and age. Hospitals report these counts under masks that only "
+        "the sum over all of them takes off, so no hospital’s are known. From and to bound the "
+        f"95 % interval (Wilson). A group with under {least} rows of a class is kept back; shares "
+        f"by class that would tell of under {least} rows are left out. So are those of a second "
+        "group where they could be worked out.",
+        (
+            Column("group", "Group"),
+            Column("figure", "Figure"),
+            Column("value", "Value", "share"),
+            Column("low", "From", "share"),
+            Column("high", "To", "share"),
+            Column("rows", "Of test rows", "number"),
+        ),
+        tuple(rows),
     )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.errors import RequestError
 from app.models import AttemptRow, DeploymentRow, TrainingRow, VoteRow
-from app.services.calibrations import read_reports
+from app.services.calibrations import Reports, read_reports
 from app.services.card_document import (
     FORMAT,
     NO_DEVICE,
@@ -29,7 +30,7 @@ from app.services.card_document import (
     Sent,
     Verdicts,
 )
-from app.services.card_figures import card_figures, card_ranges
+from app.services.card_figures import GroupFigures, card_figures, card_groups, card_ranges
 from app.services.promotions import DONE
 from app.services.results import training_document
 from app.services.round_names import round_title
@@ -40,6 +41,7 @@ from fl.datasets import get_task
 from fl.datasets.summary import LEAST, suppressed
 from fl.datasets.use import find_use
 from fl.plan import Plan
+from fl.subgroups import open_sum
 
 Document = Mapping[str, Any]
 
@@ -57,7 +59,7 @@ def model_card(database: Database, training: str) -> ModelCard:
         plan = find_plan(row)
         deployment = session.get_one(DeploymentRow, row.deployment_id)
         recorded = _recorded(session, row, deployment, version)
-        calibration = _calibration(session, plan, row, deployment, results)
+        reports = _reports(session, plan, row, deployment, results)
     return ModelCard(
         format=FORMAT,
         training=training,
@@ -85,8 +87,9 @@ def model_card(database: Database, training: str) -> ModelCard:
         judged_round=results.get("round"),
         judged_sha256=results.get("model_sha256"),
         figures=card_figures(results),
+        groups=_groups(plan, reports),
         ranges=card_ranges(results),
-        calibration=calibration,
+        calibration=_calibration(reports),
         source=task.source,
         use=find_use(task.name),
     )
@@ -178,18 +181,37 @@ def _recorded(
     )
 
 
-def _calibration(
+def _reports(
     session: Session,
     plan: Plan | None,
     row: TrainingRow,
     deployment: DeploymentRow,
     results: Document,
-) -> Calibrated | None:
-    """The errors by what hospitals signed of the judged model; None with too few rows."""
+) -> Reports:
+    """What hospitals signed of the judged model."""
     if plan is None or not results:
-        return None
+        return Reports({})
     where = (deployment.chain_id, deployment.contract)
-    reports = read_reports(session, plan, bytes.fromhex(row.id), results["round"], *where)
+    return read_reports(session, plan, bytes.fromhex(row.id), results["round"], *where)
+
+
+def _groups(plan: Plan | None, reports: Reports) -> tuple[GroupFigures, ...] | None:
+    """The figures by sex and age; None where the masked counts do not open to what they must."""
+    if plan is None:
+        return None
+    counts = open_sum(plan.data, reports.groups, plan.hospitals)
+    if counts is None:
+        return None
+    whole = np.sum([np.array(table) for table in reports.test.values()], axis=0)
+    for groups in counts.values():
+        tables = list(groups.values())
+        if any(table.min() < 0 for table in tables) or (np.sum(tables, axis=0) != whole).any():
+            return None
+    return card_groups(plan.data.classes, counts)
+
+
+def _calibration(reports: Reports) -> Calibrated | None:
+    """The errors by what hospitals signed of the judged model; None with too few rows."""
     found = reports.held_out()
     if found is None:
         return None

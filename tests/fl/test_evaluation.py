@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss as entropy_loss
@@ -17,7 +19,7 @@ from fl.evaluation import (
     read_evaluation,
     score_counts,
 )
-from fl.messages import pack
+from fl.messages import pack, unpack
 from fl.networks import NetworkSpec, initial_parameters
 from fl.training import evaluate
 
@@ -114,6 +116,13 @@ def test_a_report_is_read_as_it_was_written() -> None:
     assert read_evaluation(FOUND.body(), 2) == FOUND
 
 
+def test_a_report_has_masked_counts_or_none_of_before() -> None:
+    for groups in (b"", bytes(range(64))):
+        said = replace(FOUND, groups=groups)
+        assert read_evaluation(said.body(), 2) == said
+    assert len(unpack(FOUND.body(), list, list, list)) == 3
+
+
 def test_a_report_of_before_is_read() -> None:
     assert read_evaluation(pack([[5, 1], [2, 8]]), 2) == Evaluation(((5, 1), (2, 8)))
 
@@ -139,6 +148,8 @@ def test_a_report_on_statistics_judges_nothing() -> None:
         pack([[1, 2], [3, 4]], [], [list(spread()), list(spread())]),
         pack([[1, 2], [3, 4]], [[1, 2], [3, 4]], [list(spread())]),
         pack([[1, 2], [3, 4]], [[1, 2], [3, 4]], [[1], [2]]),
+        pack([[1, 2], [3, 4]], [[1, 2], [3, 4]], [list(spread()), list(spread())], [1]),
+        pack([[1, 2], [3, 4]], [[1, 2], [3, 4]], [list(spread()), list(spread())], b"", b""),
     ],
 )
 def test_another_form_is_refused(body: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,23 +13,29 @@ from typing import Any
 import numpy as np
 import pytest
 from pypdf import PdfReader
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.database import Database
-from app.models import AttemptRow, TrainingRow
+from app.models import AttemptRow, MessageRow, ResultRow, TrainingRow
 from app.services import datasets
 from app.services.card_document import ModelCard
-from app.services.card_figures import Figure, card_figures, card_ranges
+from app.services.card_figures import Figure, card_figures, card_groups, card_ranges
 from app.services.card_pdf import write_card
 from app.services.card_tables import card_chart, card_tables
 from app.services.model_card import model_card
+from app.services.parties import load_tables
 from app.services.results import training_document
 from app.services.roles import ADMINISTRATOR, DOCTOR
+from crypto.digest import load_model
 from fl.calibration import held_out
-from fl.datasets import get_task
+from fl.datasets import Statistics, encode, get_task, split
 from fl.evaluation import BINS, Evaluation
 from fl.experiments.intervals import area_interval, mean_of_shares, wilson
+from fl.messages import REPORT
+from fl.plan import Plan
 from fl.store import AttemptNote
+from fl.subgroups import groupings_of
+from fl.training import probabilities
 from tests.app import reviewed
 from tests.app.reviewed import HOSPITALS, Recorded
 from tests.app.web.browser import Browser, Parts
@@ -214,6 +221,89 @@ def test_each_range_of_the_score_holds_enough_rows_of_either_class() -> None:
     assert (high.low, high.high) == tuple(round(end, 4) for end in wilson(36, 42))
     assert card_ranges({"reliability": tenths[:1]}) == ()
     assert card_ranges({}) == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        # Everything may be told.
+        ({"a": ((9, 5), (6, 20)), "b": ((8, 5), (5, 7))}, {"a": 3, "b": 3}),
+        # Of b, shares by class would tell of four rows; a's would be the difference.
+        ({"a": ((9, 5), (6, 20)), "b": ((8, 4), (5, 7))}, {"a": 1, "b": 1}),
+        # The smallest of the others goes with it.
+        (
+            {"a": ((9, 5), (6, 20)), "b": ((8, 4), (5, 7)), "c": ((30, 9), (9, 30))},
+            {"a": 1, "b": 1, "c": 3},
+        ),
+        # Four rows of a class: nothing of it, nor of the smallest other one.
+        (
+            {"a": ((9, 5), (6, 20)), "b": ((8, 6), (1, 3)), "c": ((30, 9), (9, 30))},
+            {"a": 0, "b": 0, "c": 3},
+        ),
+        # Groups without rows are not there, and give nothing away.
+        ({"a": ((9, 5), (6, 20)), "b": ((0, 0), (0, 0))}, {"a": 3}),
+        ({"a": ((9, 5), (6, 20)), "b": ((1, 0), (0, 0))}, {"a": 0, "b": 0}),
+    ],
+)
+def test_groups_tell_no_small_count(
+    groups: dict[str, tuple[tuple[int, int], tuple[int, int]]], told: dict[str, int]
+) -> None:
+    counts = {"Sex": {name: np.array(table) for name, table in groups.items()}}
+    found = card_groups(("healthy", "ill"), counts)
+    assert {one.group: len(one.figures) for one in found} == told
+    for one in found:
+        for figure in one.figures:
+            assert figure.low is not None
+            assert figure.high is not None
+            assert figure.value is not None
+            assert figure.low < figure.value < figure.high
+
+
+def test_groups_open_to_the_figures_of_the_test_rows(
+    first: ModelCard, trained: dict[str, Any], trained_folder: Path, tmp_path: Path
+) -> None:
+    """A recount in the clear, which a simulation can make; and what a report less does."""
+    copy = tmp_path / "copy.db"
+    shutil.copy(trained_folder / "consilium.db", copy)
+    with closing(Database(f"sqlite:///{copy}")) as database:
+        with database.transaction() as session:
+            row = session.get_one(TrainingRow, trained["training"])
+            plan = Plan.from_json(row.plan)
+            bodies = [
+                session.get_one(ResultRow, str(one)).body
+                for one in (row.model_sha256, row.statistics_sha256)
+            ]
+        parameters = load_model(bodies[0])[1]
+        statistics = Statistics.from_json(plan.data, bodies[1].decode())
+        total: dict[tuple[str, str], Any] = {}
+        for table in load_tables(plan).values():
+            test = split(table, plan.split).test
+            inputs = encode(plan.data, test.features, statistics)
+            said = probabilities(plan.spec, parameters, inputs).argmax(axis=1)
+            for grouping in groupings_of(plan.data):
+                places = grouping.places(test)
+                for at, group in enumerate(grouping.groups):
+                    counts = np.zeros((2, 2), dtype=np.int64)
+                    chosen = places == at
+                    np.add.at(counts, (test.labels[chosen], said[chosen]), 1)
+                    total[grouping.name, group] = total.get((grouping.name, group), 0) + counts
+        assert first.groups is not None
+        assert {(one.by, one.group) for one in first.groups} == {
+            place for place, counts in total.items() if counts.sum()
+        }
+        shown = [(one, figure) for one in first.groups for figure in one.figures]
+        assert {one.by for one, _ in shown} == {"Age", "Sex"}
+        for one, figure in shown:
+            counts = total[one.by, one.group]
+            right = {"accuracy": np.trace(counts), "specificity": counts[0, 0]}
+            of = {"accuracy": counts.sum(), "specificity": counts[0].sum()}
+            part = right.get(figure.name, counts[1, 1]), of.get(figure.name, counts[1].sum())
+            assert (figure.value, figure.rows) == (round(part[0] / part[1], 4), part[1])
+        with database.transaction() as session:
+            session.execute(
+                delete(MessageRow).where(MessageRow.kind == REPORT, MessageRow.sender == "Hungary")
+            )
+        assert model_card(database, trained["training"]).groups is None
 
 
 def test_counts_are_those_of_the_page_of_the_data_set(first: ModelCard) -> None:
