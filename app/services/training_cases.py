@@ -31,6 +31,8 @@ from fl.plan import Plan
 
 logger = logging.getLogger(__name__)
 
+# Where a party keeps its state of trainings.
+_STATE: Final = "state"
 _FROZEN: Final = "consilium/training-cases/v1"
 
 
@@ -46,10 +48,11 @@ def with_cases(
     }
 
 
-def drop_cases(federation: Federation, training: str, plan: Plan) -> None:
-    """Erase what the hospitals kept for a training that ends."""
-    for member in plan.hospitals:
-        _store(federation, member.name).erase(_place(training))
+def drop_cases(federation: Federation, training: str) -> None:
+    """Erase what hospitals kept for a training that ends, whichever they are."""
+    parties = federation.settings.instance_dir / PARTIES
+    for folder in parties.glob(f"*/{_STATE}/{training}"):
+        PartyFiles(folder.parent).erase(_place(training))
 
 
 def count_cases(database: Database, task: str) -> dict[str, int]:
@@ -101,4 +104,4 @@ def _place(training: str) -> str:
 
 def _store(federation: Federation, hospital: str) -> PartyFiles:
     parties = federation.settings.instance_dir / PARTIES
-    return PartyFiles(party_folder(parties, hospital) / "state")
+    return PartyFiles(party_folder(parties, hospital) / _STATE)

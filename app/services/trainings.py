@@ -171,7 +171,7 @@ class Trainings:
         Raises ChainUnreachable.
         """
         ledger, record = self._federation.ledger, None
-        drop_cases(self._federation, identifier, self.plan_of(identifier))
+        drop_cases(self._federation, identifier)
         with suppress(NotFound, Refused):
             record = ledger.training(bytes.fromhex(identifier))
             self._note_opened(identifier)
@@ -269,7 +269,7 @@ class Trainings:
             simulation, past = Simulation.from_row(row.simulation), past_of(row.attempts)
         found = compare(plan, tables, simulation, past, ending.finished)
         first = has_none(self._federation, plan.task)
-        drop_cases(self._federation, identifier, plan)
+        drop_cases(self._federation, identifier)
         with self._database.transaction() as session:
             row = session.get_one(TrainingRow, identifier)
             row.state = FINISHED if ending.finished else FAILED

@@ -26,7 +26,7 @@ def test_a_record_is_sealed_and_opened_with_a_colleague(
 ) -> None:
     ines, jonas = arrive(view, "doctor"), arrive(view, "doctor 2")
     name = f"Lindqvist{view.width}{view.scheme}"
-    path = _seal(ines, name)
+    path = seal(ines, name)
     _measure(ines)
     ines.fill("Reason", REASON)
     ines.press("Ask the care group")
@@ -71,8 +71,11 @@ def test_a_record_is_sealed_and_opened_with_a_colleague(
     expect(ada.page.locator("body")).not_to_contain_text("G.L.")
 
 
-def _seal(ines: Person, name: str) -> str:
-    """Enter a patient, first without a name; the address of the page."""
+def seal(ines: Person, name: str, training: str = "") -> str:
+    """Enter a patient, first without a name; the address of the page.
+
+    `training` is what the patient said of it, where that was asked.
+    """
     ines.through_menu("Patients")
     ines.press("New patient", role="link")
     ines.fill("Given name", "Greta")
@@ -82,7 +85,9 @@ def _seal(ines: Person, name: str) -> str:
     ines.require_good_page()
     ines.fill("Family name", name)
     ines.page.get_by_label("Date of birth", exact=True).fill("1951-03-08")
-    _choose(ines, "May the patient be recorded?", "The patient agreed")
+    choose(ines, "May the patient be recorded?", "The patient agreed")
+    if training:
+        choose(ines, "May the patient’s data train models?", training)
     for colleague in ("Dr. Jonas Keller", "Dr. Mira Sato"):
         box = ines.page.get_by_role("checkbox", name=colleague)
         if not box.is_checked():
@@ -95,11 +100,18 @@ def _seal(ines: Person, name: str) -> str:
     return ines.page.url.removeprefix(ines.address)
 
 
-def _choose(ines: Person, question: str, answer: str) -> None:
-    """Choose the first of a question's answers, of which none is chosen yet."""
+def choose(ines: Person, question: str, answer: str) -> None:
+    """Choose one of a question's answers: Tab leads to the chosen one, or the first, arrows on."""
     group = ines.page.get_by_role("group", name=question)
-    ines.tab_to(group.get_by_role("radio", name=answer))
+    wanted = group.get_by_role("radio", name=answer)
+    chosen = group.locator("input:checked")
+    ines.tab_to(chosen if chosen.count() else group.get_by_role("radio").first)
+    for _ in range(group.get_by_role("radio").count()):
+        if wanted.evaluate("one => one === document.activeElement"):
+            break
+        ines.page.keyboard.press("ArrowRight")
     ines.page.keyboard.press("Space")
+    expect(wanted).to_be_checked()
 
 
 def _measure(ines: Person) -> None:
