@@ -101,7 +101,7 @@ def new() -> Answer:
                 "The patient is sealed. The record opens with colleagues only.",
                 "success",
             )
-            return redirect(url_for("patients.one", patient_id=made), SEE_OTHER)
+            return redirect(url_for("patients.one", patient_id=made, added=1), SEE_OTHER)
     page = render_template(
         "patients/new.html", form=form, colleagues=colleagues, fewest=FEWEST_CARERS - 1
     )

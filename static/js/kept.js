@@ -1,7 +1,7 @@
-/* A patient's values that were typed and not answered yet survive the end of a session.
+/* What was typed of a patient and not sent yet survives the end of a session.
 
-They stay in this tab's sessionStorage: on the doctor's device, in no other tab, never at the
-server. They go with the answer, with signing out, when somebody else signs in, and after an hour. */
+It stays in this tab's sessionStorage: on the doctor's device, in no other tab, never at the
+server. It goes with the answer, with signing out, when somebody else signs in, and after an hour. */
 "use strict";
 
 (() => {
@@ -42,7 +42,7 @@ server. They go with the answer, with signing out, when somebody else signs in, 
     }
   }
 
-  /* Right after a session that ended the values are back; otherwise they may be another patient's, so it is asked. */
+  /* Right after a session that ended it is back; otherwise it may be another patient's, so it is asked. */
   function offer(form, kept, person) {
     const notice = document.querySelector("[data-kept]");
     const back = notice.querySelector("[data-kept-back]");
@@ -53,9 +53,10 @@ server. They go with the answer, with signing out, when somebody else signs in, 
     };
     const at = clock.format(new Date(kept.at));
     const ended = document.referrer && new URL(document.referrer).pathname.startsWith(form.dataset.signIn);
+    const ticks = form.querySelector("[type=checkbox]") ? "; tick again what you had ticked" : "";
     const text = ended
-      ? `Your session ended before you got an answer. The values are back as you left them at ${at}.`
-      : `Values that you typed here at ${at} were not answered. Put them back only for the same patient.`;
+      ? `Your session ended before this was sent. What you typed is back as you left it at ${at}${ticks}.`
+      : `What you typed here at ${at} was not sent. Put it back only for the same patient.`;
     back.addEventListener("click", () => {
       restore();
       notice.hidden = true;

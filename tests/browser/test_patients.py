@@ -97,7 +97,7 @@ def seal(ines: Person, name: str, training: str = "") -> str:
     expect(ines.page.get_by_text("The patient is sealed.")).to_be_visible()
     expect(ines.page.locator("main")).not_to_contain_text(name)
     ines.require_good_page()
-    return ines.page.url.removeprefix(ines.address)
+    return ines.page.url.removeprefix(ines.address).removesuffix("?added=1")
 
 
 def choose(ines: Person, question: str, answer: str) -> None:

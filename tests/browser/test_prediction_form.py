@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeo
 
 WIDE = VIEWS[0]
 HEART = "/doctor/predictions/heart/new"
+NEW_PATIENT = "/patients/new"
 KEPT = "JSON.stringify(sessionStorage)"
 
 
@@ -81,7 +82,7 @@ def test_values_are_back_after_the_session_ended(
     expect(ines.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
     type_at_sign_in(ines, *site.accounts["doctor"])
     main = ines.page.get_by_role("main")
-    expect(main.get_by_text("The values are back as you left them")).to_be_visible()
+    expect(main.get_by_text("What you typed is back as you left it")).to_be_visible()
     expect(ines.page.get_by_label("Age", exact=True)).to_have_value("61,37519")
     expect(ines.page.get_by_label("Female")).to_be_checked()
     expect(ines.page.get_by_label("Chest pain")).to_have_value("atypical angina")
@@ -91,6 +92,36 @@ def test_values_are_back_after_the_session_ended(
         assert not file.is_file() or b"61,37519" not in file.read_bytes(), file
     ines.press("Estimate the risk")
     expect(ines.page.get_by_role("region", name="What you entered")).to_be_visible()
+    assert ines.page.evaluate(KEPT) == "{}"
+
+
+def test_a_new_patient_is_back_after_the_session_ended(
+    site: Site, arrive: Callable[..., Person]
+) -> None:
+    ines = arrive(VIEWS[3], "doctor")
+    ines.open(NEW_PATIENT)
+    ines.fill("Given name", "Tjorven")
+    ines.fill("Notes", "Allergic to latex")
+    ines.page.get_by_role("radio", name="The patient agreed").first.check()
+    ines.page.get_by_role("checkbox", name="Dr. Jonas Keller").check()
+    end_sessions(site)
+    ines.press("Seal the patient")
+    expect(ines.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
+    type_at_sign_in(ines, *site.accounts["doctor"])
+    main = ines.page.get_by_role("main")
+    expect(main.get_by_text("tick again what you had ticked")).to_be_visible()
+    expect(ines.page.get_by_label("Given name", exact=True)).to_have_value("Tjorven")
+    expect(ines.page.get_by_label("Notes", exact=True)).to_have_value("Allergic to latex")
+    expect(ines.page.get_by_role("radio", name="The patient agreed").first).to_be_checked()
+    ines.require_good_page()
+    for file in site.folder.rglob("*"):
+        assert not file.is_file() or b"Tjorven" not in file.read_bytes(), file
+    ines.fill("Family name", "Nygren")
+    ines.page.get_by_label("Date of birth", exact=True).fill("1951-03-08")
+    for colleague in ("Dr. Jonas Keller", "Dr. Mira Sato"):
+        ines.page.get_by_role("checkbox", name=colleague).check()
+    ines.press("Seal the patient")
+    expect(ines.page.get_by_text("The patient is sealed.")).to_be_visible()
     assert ines.page.evaluate(KEPT) == "{}"
 
 
@@ -107,7 +138,7 @@ def test_values_that_were_left_are_offered_and_not_put_back_by_themselves(
     expect(main.get_by_text("only for the same patient")).to_be_visible()
     expect(age).to_have_value("")
     ines.require_good_page()
-    ines.press("Put them back")
+    ines.press("Put it back")
     expect(age).to_have_value("61")
     ines.open(HEART)
     ines.press("Begin empty")

@@ -64,7 +64,7 @@ def patient(ward: dict[str, Browser]) -> str:
     carers = [one for one, name in offered.items() if name in ("carl", "dora")]
     agreed = {"recording": "agreed", "training": "agreed", "asked_on": "2020-01-02"}
     sent = {**values, **agreed, "sex": "female", "carers": carers}
-    return str(ward["bea"].send("/patients/new", sent).location)
+    return str(ward["bea"].send("/patients/new", sent).location).removesuffix("?added=1")
 
 
 def fields(page: str, action: str) -> dict[str, str]:

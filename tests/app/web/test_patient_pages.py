@@ -57,7 +57,7 @@ def seal(app: Flask, browser: Browser, **other: object) -> str:
     }
     answer = browser.send("/patients/new", values | other)
     assert answer.status_code == HTTPStatus.SEE_OTHER, told(answer.text)
-    return str(answer.location)
+    return str(answer.location).removesuffix("?added=1")
 
 
 def told(text: str) -> str:
