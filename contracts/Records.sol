@@ -5,7 +5,8 @@ import {Permissions} from "./Permissions.sol";
 import {Registry} from "./Registry.sol";
 
 /// @title Openings of sealed patient records
-/// @notice Who asked, who approved, who opened, each with the record's digest; nothing of a patient.
+/// @notice Who asked, approved, opened and erased, each with the record's digest; nothing of a
+/// patient.
 contract Records is Permissions {
     enum Stage {
         None,
@@ -27,6 +28,7 @@ contract Records is Permissions {
     mapping(bytes32 record => mapping(address doctor => bool)) private _cares;
     mapping(bytes32 id => Opening) private _openings;
     mapping(bytes32 id => mapping(address doctor => bool)) private _answered;
+    mapping(bytes32 record => bool) private _erased;
 
     event Sealed(bytes32 indexed record, address indexed doctor, address[] doctors, uint8 quorum);
     event OpeningRequested(bytes32 indexed record, bytes32 indexed id, address indexed doctor, bytes32 reasonHash);
@@ -36,8 +38,10 @@ contract Records is Permissions {
     event RecordOpened(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
     event RecordClosed(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
     event OpeningWithdrawn(bytes32 indexed record, bytes32 indexed id, address indexed doctor);
+    event RecordErased(bytes32 indexed record, address indexed doctor);
 
     error AlreadySealed(bytes32 record);
+    error AlreadyErased(bytes32 record);
     error NotInCare(bytes32 record, address doctor);
     error WrongQuorum(uint8 quorum, uint256 doctors);
     error Twice(address doctor);
@@ -112,6 +116,20 @@ contract Records is Permissions {
         opening.stage = Stage.Ended;
         if (stage == Stage.Opened) emit RecordClosed(opening.record, id, msg.sender);
         else emit OpeningWithdrawn(opening.record, id, msg.sender);
+    }
+
+    /// @notice Say, once, as one of its doctors that the shares of `record`'s key were destroyed.
+    /// @dev Openings are not refused from here on: one of them would show that a key was kept.
+    function erase(bytes32 record) external {
+        _requireCare(record, msg.sender);
+        if (_erased[record]) revert AlreadyErased(record);
+        _erased[record] = true;
+        emit RecordErased(record, msg.sender);
+    }
+
+    /// @notice Whether a doctor said that the key of `record` was destroyed.
+    function isErased(bytes32 record) external view returns (bool) {
+        return _erased[record];
     }
 
     /// @notice How many doctors open `record`; 0 if it was never sealed.

@@ -59,6 +59,7 @@ def _openings(doctors: list[Ledger]) -> Iterator[Phase]:
     urgent, why = course_digest("urgent opening"), course_digest("urgent reason")
     yield _one("requestInEmergency", lambda: first.request_in_emergency(record, urgent, why))
     yield _one("decline", lambda: second.decline(record, urgent))
+    yield _one("erase", lambda: second.erase(record))
 
 
 def _expiry(

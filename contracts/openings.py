@@ -84,6 +84,16 @@ class Openings(Client):
 
         return self._send("close", (opening,), find_done)
 
+    def erase(self, record: bytes) -> Receipt:
+        """Say that the shares of a record's key were destroyed, once, as one of its doctors."""
+        return self._send(
+            "erase", (record,), lambda: self._find("RecordErased", (record, self.account), {})
+        )
+
+    def is_erased(self, record: bytes) -> bool:
+        """Whether a doctor said that the record's key was destroyed."""
+        return bool(self._view("isErased", record))
+
     def history(self) -> tuple[LedgerEvent, ...]:
         """Return all events of the contract, in the chain's order."""
         wanted = {"address": self.contract, "fromBlock": "0x0", "toBlock": "latest"}

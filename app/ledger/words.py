@@ -95,6 +95,9 @@ EVENTS: Final[Mapping[str, Words]] = {
     "OpeningWithdrawn": Words(
         "Opening withdrawn", "The doctor who had asked took it back, or nobody agreed in time."
     ),
+    "RecordErased": Words(
+        "Record erased", "A doctor of the record’s says that the shares of its key are destroyed."
+    ),
     "TrainingOpened": Words(
         "Training opened",
         "The plan’s hash, the first model and everybody who takes part are fixed from here on.",
@@ -179,6 +182,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "requestInEmergency": "Asked to open a record in an emergency",
     "approve": "Approved an opening",
     "decline": "Declined an opening",
+    "erase": "Erased a record",
     "open": "Opened a record",
     "close": "Closed a record, or withdrew a request",
     "expire": "Ended a late attempt",

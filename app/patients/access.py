@@ -24,6 +24,9 @@ from fl.datasets import get_task, task_names
 Answer = Response | str | tuple[str, HTTPStatus]
 SEE_OTHER: Final = HTTPStatus.SEE_OTHER
 UNPROCESSABLE: Final = HTTPStatus.UNPROCESSABLE_ENTITY
+ERASED: Final = (
+    "The patient is erased. The audit log and the ledger tell that there was a record, not whose."
+)
 # So many steps are shown beside the record; the page of the ledger has them all.
 _LATEST_STEPS: Final = 6
 

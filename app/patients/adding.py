@@ -16,6 +16,7 @@ from wtforms.validators import InputRequired, ValidationError
 from app.doctor.forms import values_form
 from app.errors import RequestError
 from app.patients.access import (
+    ERASED,
     SEE_OTHER,
     UNPROCESSABLE,
     Answer,
@@ -119,5 +120,5 @@ def erase(key: OpenKey, patient_id: str) -> Answer:
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
-    flash("The patient is erased. Only the audit log knows that there was a record.", "success")
+    flash(ERASED, "success")
     return redirect(url_for("patients.listed"), SEE_OTHER)

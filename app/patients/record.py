@@ -15,6 +15,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from app.errors import RequestError
 from app.patients.access import (
+    ERASED,
     SEE_OTHER,
     UNPROCESSABLE,
     Answer,
@@ -157,7 +158,7 @@ def erase(key: OpenKey, patient_id: str) -> Answer:
     except RequestError as error:
         flash(str(error), "danger")
         return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
-    flash("The patient is erased. The audit log and the ledger know that there was one.", "success")
+    flash(ERASED, "success")
     return redirect(url_for("patients.listed"), SEE_OTHER)
 
 

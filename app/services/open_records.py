@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -50,7 +50,7 @@ from app.services.record_shares import (
     names_of,
     put_together,
 )
-from app.services.record_steps import note_seal
+from app.services.record_steps import note_erasure, note_seal
 from app.services.resharing_deal import drop_resharings
 from crypto.feldman import new_secret
 
@@ -219,12 +219,16 @@ class OpenRecords:
             _require_agreed(row)
             put_together(session, row, doctor, key)
             self._openings.end_all(session, patient, doctor)
-            destroy(session, patient)
-            self._audit.add(doctor, "record.erased", patient, None, session)
+            details = destroy(session, doctor, patient)
+            self._audit.add(doctor, "record.erased", patient, details, session)
 
 
-def destroy(session: Session, patient: str) -> None:
-    """Delete a record's shares and all that is sealed of it; openings have to be ended before."""
+def destroy(session: Session, doctor: UserRow, patient: str) -> dict[str, Any]:
+    """Delete a record's shares and all that is sealed of it; openings have to be ended before.
+
+    The audit log's details of it: by which digest the ledger hears of it.
+    """
+    record = note_erasure(session, doctor.id, patient)
     drop_resharings(session, patient)
     asked = select(OpeningRow.id).filter_by(patient_id=patient)
     answers = delete(OpeningAnswerRow).where(OpeningAnswerRow.opening_id.in_(asked))
@@ -235,6 +239,7 @@ def destroy(session: Session, patient: str) -> None:
     found.commitments, found.escrow, found.keep_until = b"", b"", None
     found.erased_at = now()
     session.flush()
+    return {"ledger": record}
 
 
 def _record(versions: list[Version], added: Sequence[tuple[Entry, str, datetime]]) -> Record:

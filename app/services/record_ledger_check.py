@@ -39,6 +39,7 @@ from app.services.record_steps import (
     DECLINE,
     DONE,
     EMERGENCY,
+    ERASE,
     OPENED,
     OVERTAKEN,
     REFUSED,
@@ -58,7 +59,10 @@ _EVENTS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     DECLINE: (("OpeningDeclined",),),
     OPENED: (("RecordOpened",),),
     CLOSE: (("RecordClosed",), ("OpeningWithdrawn",)),
+    ERASE: (("RecordErased",),),
 }
+# What is done with a record itself, outside of its openings.
+_OF_RECORDS: Final = (SEAL, ERASE)
 _ANSWERS: Final = {APPROVED: APPROVE, DECLINED: DECLINE}
 
 
@@ -78,6 +82,7 @@ def check_record_ledger(report: Report, federation: Federation, session: Session
     _chain(report, federation, session)
     _openings(report, session, list(steps.values()))
     _sealings(report, session, list(steps.values()))
+    _erasures(report, session, list(steps.values()))
     genesis = session.get_one(DeploymentRow, federation.deployment).genesis_hash
     events: dict[str, list[LedgerEvent]] = {}
     for event in federation.ledger.openings.history():
@@ -136,7 +141,7 @@ def _openings(report: Report, session: Session, steps: Sequence[RecordStepRow]) 
         of_request[row.id] = {"patient": row.patient_id, "details": f"reason {reasons}"}
     found: dict[str, set[str]] = {}
     for step in steps:
-        if step.kind == SEAL or step.patient_id in erased:
+        if step.kind in _OF_RECORDS or step.patient_id in erased:
             continue
         found.setdefault(step.opening_id, set()).add(f"{step.kind} by person {step.user_id}")
         if step.opening_id in of_request:
@@ -178,7 +183,8 @@ def _sealings(report: Report, session: Session, steps: Sequence[RecordStepRow]) 
         expected = made[-1] if made else NOTHING
         what = f"step {step.kind} of record {step.patient_id[:12]}"
         report.compare(f"{what}, its digest", expected, step.record)
-        report.compare(f"{what}, of no opening", step.kind == SEAL, not step.opening_id)
+        alone = step.kind in _OF_RECORDS
+        report.compare(f"{what}, of no opening", alone, not step.opening_id)
         report.compare(f"{what}, its details", json.dumps(details, sort_keys=True), step.details)
     for row in session.scalars(select(PatientRow).where(PatientRow.erased_at.is_(None))):
         what, told = f"record {row.id[:12]}, its sealing for the ledger", last.get(row.id)
@@ -189,6 +195,23 @@ def _sealings(report: Report, session: Session, steps: Sequence[RecordStepRow]) 
             report.compare(f"{what}, quorum", now["quorum"], told["quorum"])
             shared = {one.key_id for one in row.carers}
             report.compare(f"{what}, who shares it", [], sorted(set(told["keys"]) - shared))
+
+
+def _erasures(report: Report, session: Session, steps: Sequence[RecordStepRow]) -> None:
+    """Erasures of the audit log have their step, but for those from before the ledger was told."""
+    query = select(AuditRow).where(AuditRow.action == "record.erased").order_by(AuditRow.id)
+    log = [(row, json.loads(row.details)) for row in session.scalars(query)]
+    told = [
+        _erasure(row.subject, row.actor_id, one["ledger"]) for row, one in log if "ledger" in one
+    ]
+    noted = [
+        _erasure(one.patient_id, one.user_id, one.record) for one in steps if one.kind == ERASE
+    ]
+    report.compare("erasures of records, for the ledger", sorted(told), sorted(noted))
+
+
+def _erasure(patient: str, doctor: int | None, record: str) -> str:
+    return f"{record} of record {patient} by person {doctor}"
 
 
 def _transaction(report: Report, session: Session, sent: _Sent) -> None:
@@ -221,6 +244,8 @@ def _values(session: Session, step: RecordStepRow, account: str, names: Sequence
         doctors = addresses_of(session, details["keys"]) or []
         more = [f"doctors {', '.join(doctors)}", f"quorum {details['quorum']}"]
         return [" ".join([names[0], *first, *more])]
+    if step.kind == ERASE:
+        return [" ".join([names[0], *first])]
     first.insert(1, f"id {step.opening_id}")
     reason = [f"reason {details['reason']}"] if "reason" in details else []
     return [
@@ -244,4 +269,6 @@ def _event_values(event: LedgerEvent) -> str:
 def _named(step: RecordStepRow) -> str:
     if step.kind == SEAL:
         return f"sealing of record {step.patient_id[:12]}"
+    if step.kind == ERASE:
+        return f"erasure of record {step.patient_id[:12]}"
     return f"opening {step.opening_id[:12]}, {step.kind} by person {step.user_id}"

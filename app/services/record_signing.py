@@ -30,7 +30,7 @@ from app.models import (
 )
 from app.services.doctor_accounts import addresses_of, open_account
 from app.services.open_keys import OpenKey
-from app.services.record_steps import EMERGENCY, OVERTAKEN, REQUEST, SEAL
+from app.services.record_steps import EMERGENCY, ERASE, OVERTAKEN, REQUEST, SEAL
 from contracts.artifact import RECORDS
 from contracts.interface import interface
 from crypto.errors import CryptoError
@@ -111,6 +111,8 @@ def call_of(session: Session, step: RecordStepRow) -> list[Any] | None:
     if step.kind == SEAL:
         doctors = addresses_of(session, details["keys"])
         return None if doctors is None else [record, tuple(doctors), details["quorum"]]
+    if step.kind == ERASE:
+        return [record]
     opening = bytes.fromhex(step.opening_id)
     if step.kind in (REQUEST, EMERGENCY):
         return [record, opening, bytes.fromhex(details["reason"])]

@@ -9,7 +9,7 @@ knows a record by a digest that tells nothing; each sharing of its key among a g
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ from crypto.context import canonical
 
 # The kinds of steps are the contract's functions.
 SEAL, REQUEST, EMERGENCY = "seal", "request", "requestInEmergency"
-APPROVE, DECLINE, OPENED, CLOSE = "approve", "decline", "open", "close"
+APPROVE, DECLINE, OPENED, CLOSE, ERASE = "approve", "decline", "open", "close", "erase"
 # What became of a step's transaction; empty while it waits.
 DONE, REFUSED, OVERTAKEN = "done", "refused", "overtaken"
 
@@ -61,8 +61,7 @@ def sealed_digest(patient: str, number: int, commitments: str) -> str:
 def note_seal(session: Session, doctor: int, patient: str) -> RecordStepRow:
     """The sealing of a patient's record as it is shared now; noted unless it is the last one."""
     details = sharing(session, patient)
-    query = select(RecordStepRow).filter_by(patient_id=patient, kind=SEAL)
-    earlier = session.scalars(query.order_by(RecordStepRow.id)).all()
+    earlier = _seals(session, patient)
     last = earlier[-1] if earlier else None
     if last and json.loads(last.details) == details and not _in_vain(session, last):
         return last
@@ -104,6 +103,30 @@ def note_opening(session: Session, action: str, by: UserRow | str, row: OpeningR
     )
 
 
+def note_erasure(session: Session, doctor: int, patient: str) -> str:
+    """Note that a doctor destroys a record's key, before it is done; the digest of the sharing.
+
+    The last sharing that was noted serves if the doctor is in it: who is left may be too few to
+    seal the record once more.
+    """
+    key = session.scalar(select(CarerRow.key_id).filter_by(patient_id=patient, user_id=doctor))
+    seals = _seals(session, patient)
+    known = bool(seals) and not _in_vain(session, seals[-1])
+    if not (known and key in json.loads(seals[-1].details)["keys"]):
+        seals = [note_seal(session, doctor, patient)]
+    record = seals[-1].record
+    _add(
+        session,
+        patient_id=patient,
+        opening_id="",
+        user_id=doctor,
+        kind=ERASE,
+        record=record,
+        details=json.dumps({}),
+    )
+    return record
+
+
 def sharing(session: Session, patient: str) -> dict[str, Any]:
     """Among which doctors' keys a record's key is shared now, how many it takes, and which sharing.
 
@@ -123,6 +146,11 @@ def sharing(session: Session, patient: str) -> dict[str, Any]:
         "keys": list(session.scalars(keys)),
         "quorum": len(commitments_of(row)),
     }
+
+
+def _seals(session: Session, patient: str) -> Sequence[RecordStepRow]:
+    query = select(RecordStepRow).filter_by(patient_id=patient, kind=SEAL)
+    return session.scalars(query.order_by(RecordStepRow.id)).all()
 
 
 def _requested(session: Session, opening: str) -> RecordStepRow | None:

@@ -106,8 +106,8 @@ class Retention:
                     f"The record is kept until {due}: before that, open it to erase the patient."
                 )
             self._openings.end_all(session, patient, doctor)
-            destroy(session, patient)
             details = {"due": due.isoformat(), "unopened": True}
+            details |= destroy(session, doctor, patient)
             self._audit.add(doctor, "record.erased", patient, details, session)
 
     def _days(self, session: Session, which: ColumnElement[bool]) -> dict[str, date]:

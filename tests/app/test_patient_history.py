@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from app.errors import RequestError
-from app.models import CarerRow, DoctorKeyRow, PatientEntryRow, PatientRow, PatientVersionRow
+from app.models import (
+    CarerRow,
+    DoctorKeyRow,
+    PatientEntryRow,
+    PatientRow,
+    PatientVersionRow,
+    RecordStepRow,
+)
 from app.models.base import now
 from app.services.open_records import Kept, Noted, Record
 from app.services.outcomes import FEWEST, bands_of
@@ -44,6 +51,7 @@ from app.services.record_sealing import (
     open_version,
     seal_minimum,
 )
+from app.services.record_steps import ERASE
 from app.services.retention import _later
 from app.services.vitals import courses
 from crypto.box import seal_box
@@ -405,7 +413,12 @@ def test_what_is_due_is_erased_unopened_and_loudly(clinic: Clinic, trio: Trio) -
             assert session.scalars(select(table).filter_by(patient_id=patient)).all() == []
     entry = clinic.audit.entries().entries[0]
     assert (entry.action, entry.actor) == ("record.erased", "bea")
-    assert json.loads(entry.details) == {"due": due.isoformat(), "unopened": True}
+    details = json.loads(entry.details)
+    known = details.pop("ledger")
+    assert details == {"due": due.isoformat(), "unopened": True}
+    with clinic.database.transaction() as session:
+        query = select(RecordStepRow.record).filter_by(patient_id=patient, kind=ERASE)
+        assert session.scalars(query).all() == [known]
     assert verified(clinic) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -21,6 +22,7 @@ from app.models import (
     RecordStepRow,
     RecordTransactionRow,
 )
+from app.models.base import now
 from app.services import record_ledger
 from app.services.accounts import Accounts
 from app.services.audit import AuditLog
@@ -40,7 +42,8 @@ from app.services.patients import Patients
 from app.services.record_ledger_view import ON_LEDGER, UNSIGNED, WAITS, RecordLedgerViews
 from app.services.record_sealing import Attributes
 from app.services.record_signing import RecordSigning
-from app.services.record_steps import OVERTAKEN
+from app.services.record_steps import ERASE, OVERTAKEN
+from app.services.retention import Retention
 from app.services.roles import ADMINISTRATOR, DOCTOR
 from app.services.sessions import Sessions
 from app.services.verification import Verification
@@ -419,8 +422,33 @@ def test_an_erased_record_leaves_its_steps(clinic: Clinic) -> None:
     for one in (clinic.eva, clinic.finn, clinic.eva):
         clinic.sign(one)
     assert clinic.deliver()
-    assert clinic.told()[-1] == ("RecordClosed", clinic.account(clinic.eva))
+    eva = clinic.account(clinic.eva)
+    assert clinic.told()[-2:] == [("RecordClosed", eva), ("RecordErased", eva)]
     assert clinic.found() == []
+    clinic.change(update(RecordStepRow).where(RecordStepRow.kind == ERASE).values(kind="close"))
+    assert any("erasures of records" in one for one in clinic.found())
+
+
+def test_who_is_left_alone_of_a_group_erases_a_record_that_is_due(clinic: Clinic) -> None:
+    clinic.deliver()
+    patient = clinic.seal()
+    clinic.sign(clinic.eva)
+    clinic.deliver()
+    for one in (clinic.finn, clinic.gus):
+        clinic.accounts.suspend(clinic.ada, one.row.id, "Left")
+    audit = AuditLog(clinic.database)
+    later = lambda: now() + timedelta(days=366 * 10)  # noqa: E731
+    retention = Retention(clinic.database, audit, clinic.openings, 10, later)
+    retention.erase(clinic.eva.row, clinic.eva.key, patient)
+    clinic.sign(clinic.eva)
+    assert clinic.deliver()
+    assert [name for name, _ in clinic.told()] == ["Sealed", "RecordErased"]
+    (sealed, erased) = clinic.federation.ledger.openings.history()
+    assert sealed.values["record"] == erased.values["record"]
+    assert clinic.found() == []
+    whose = update(RecordStepRow).values(user_id=clinic.finn.row.id)
+    clinic.change(whose.where(RecordStepRow.kind == ERASE))
+    assert any("erasure" in one for one in clinic.found())
 
 
 def test_on_another_chain_a_record_is_sealed_again(clinic: Clinic) -> None:

@@ -210,6 +210,13 @@ CASES: dict[str, tuple[Case, ...]] = {
             "LacksRole",
             {"doctor": "Twice", "other doctor": "NotInCare"},
         ),
+        Case(
+            "erase",
+            fixed(s.RECORD),
+            frozenset({"doctor", "second doctor"}),
+            "LacksRole",
+            {"other doctor": "NotInCare"},
+        ),
         Case("open", fixed(s.OPENING), frozenset({"doctor"}), "NotYours"),
         Case("close", fixed(s.OPENING), frozenset({"doctor"}), "NotYours"),
         Case(
@@ -363,7 +370,12 @@ VIEWS: dict[str, dict[str, tuple[object, ...]]] = {
         "supportsInterface": (bytes.fromhex("7965db0b"),),
     },
     ANCHORS: {"anchorOf": (0,), "count": (), "registry": ()},
-    RECORDS: {"openingOf": (s.OPENING,), "quorumOf": (s.RECORD,), "registry": ()},
+    RECORDS: {
+        "isErased": (s.RECORD,),
+        "openingOf": (s.OPENING,),
+        "quorumOf": (s.RECORD,),
+        "registry": (),
+    },
     MODELS: {"inUse": (s.TASK,), "promotionsOf": (s.TASK,), "registry": (), "trainings": ()},
     APPEALS: {
         "appealOf": APPEALED,

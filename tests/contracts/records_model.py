@@ -27,6 +27,7 @@ class RecordsModel:
     asked: dict[bytes, tuple[Stage, str, bytes]] = field(default_factory=dict)
     approvals: dict[bytes, int] = field(default_factory=dict)
     answered: dict[bytes, set[str]] = field(default_factory=dict)
+    erased: set[bytes] = field(default_factory=set)
 
     def seal(self, sender: str, record: bytes, doctors: tuple[str, ...], quorum: int) -> None:
         if not any(record):
@@ -88,11 +89,18 @@ class RecordsModel:
             raise Denied("NotYours", doctor=doctor, sender=sender)
         self.asked[opening] = Stage.ENDED, doctor, record
 
+    def erase(self, sender: str, record: bytes) -> None:
+        self._require_care(record, sender)
+        if record in self.erased:
+            raise Denied("AlreadyErased", record=record)
+        self.erased.add(record)
+
     def views(self) -> Views:
         nothing = (Stage.NONE, "0x" + "00" * 20, bytes(32))
         found: dict[tuple[object, ...], object] = {}
         for record in self.records:
             found["quorumOf", record] = self.quorums.get(record, 0)
+            found["isErased", record] = record in self.erased
         for opening in self.openings:
             stage, doctor, record = self.asked.get(opening, nothing)
             approvals = self.approvals.get(opening, 0)

@@ -130,6 +130,22 @@ def test_what_has_ended_is_over(clinic: Clinic) -> None:
     assert refusal(first.request, RECORD, withdrawn, digest("again")).reason == "AlreadyRequested"
 
 
+def test_an_erasure_is_said_once_by_one_of_its_doctors(clinic: Clinic) -> None:
+    clinic.seal()
+    first, second, third, outsider = (one.openings for one in clinic.doctors)
+    assert refusal(outsider.erase, RECORD).reason == "NotInCare"
+    assert refusal(first.erase, digest("never sealed")).reason == "NotInCare"
+    assert not third.is_erased(RECORD)
+    assert second.erase(RECORD).block
+    assert third.is_erased(RECORD)
+    told = third.history()[-1]
+    assert (told.name, told.values) == (
+        "RecordErased", {"record": RECORD, "doctor": clinic.accounts[1]}
+    )  # fmt: skip
+    problem = refusal(first.erase, RECORD)
+    assert (problem.reason, problem.details) == ("AlreadyErased", {"record": RECORD})
+
+
 @pytest.mark.parametrize("quorum", [0, 1, 4])
 def test_a_quorum_is_a_majority_of_at_least_two(clinic: Clinic, quorum: int) -> None:
     problem = refusal(clinic.seal, quorum)

@@ -83,6 +83,10 @@ class RecordsMachine(ContractMachine):
     def open(self, caller: int, opening: bytes) -> None:
         self.tries(caller, "open", opening)
 
+    @rule(caller=ANYBODY, record=RECORD)
+    def erase(self, caller: int, record: bytes) -> None:
+        self.tries(caller, "erase", record)
+
     @rule(opening=st.sampled_from(OPENINGS_KNOWN), approves=st.lists(ANYBODY, max_size=5))
     def who_cares_asks_others_approve(self, opening: bytes, approves: list[int]) -> None:
         """Reach opened records more often than chance would; the one who asks may be among them."""
