@@ -86,9 +86,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few repeats, nothing written")
     parser.add_argument("--reshare", type=int, metavar="N", help="new shares for N records")
     options = parser.parse_args()
-    quick = options.quick
+    quick, before = options.quick, machine()
     if options.reshare:
-        _print({**resharing.measure(options.reshare), "machine": machine()}, RESHARED, quick)
+        _print({**resharing.measure(options.reshare), "machine": before}, RESHARED, quick)
         return
     figures = measure(5 if quick else 300)
     whole = round(figures["deal"] + 3 * figures["check"] + figures["open"], 3)
@@ -97,7 +97,7 @@ def main() -> None:
         "milliseconds": figures,
         "deal, three checks, open (ms)": whole,
         "ratios": {name: round(ratio, 1) for name, ratio in pairs.items()},
-        "machine": machine(),
+        "machine": before,
     }
     _print(document, RESULTS, quick)
 
