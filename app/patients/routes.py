@@ -144,7 +144,7 @@ def act(key: OpenKey, patient_id: str, opening_id: str) -> Answer:
     """Approve, decline, open, close or withdraw, as the pressed button says."""
     patient, doctor = patient_of(key, patient_id), login.person()
     action = request.form.get("action", "")
-    if action not in _DONE:
+    if action not in (_OPEN, *_DONE):
         abort(HTTPStatus.BAD_REQUEST)
     if action in _CONFIRMED and not doctor_key.is_confirmed():
         form = PasswordForm()
@@ -157,20 +157,21 @@ def act(key: OpenKey, patient_id: str, opening_id: str) -> Answer:
     except RequestError as error:
         flash(str(error), "danger")
     else:
-        flash(_DONE[action], "success")
-        if action == "open":
+        if action == _OPEN:
+            # That page itself says until when it is open, and who sees it.
             return redirect(url_for("patients.record.page", patient_id=patient_id), SEE_OTHER)
+        flash(_DONE[action], "success")
     return redirect(url_for("patients.one", patient_id=patient_id), SEE_OTHER)
 
 
+_OPEN = "open"
 _DONE = {
     "approve": "You approved. Whoever asked can open the record for 15 minutes once enough agree.",
     "decline": "You declined. Others of the care group may still approve.",
-    "open": "The record is open. Everybody of the care group sees that you opened it.",
     "end": "It is over. Opening it again needs a new approval.",
 }
 # What asks for the password, once a session.
-_CONFIRMED = ("approve", "open")
+_CONFIRMED = ("approve", _OPEN)
 
 
 @blueprint.get("/<patient_id>/openings/<opening_id>")
