@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, expect
 from tests.app.test_fhir import observation, quantity
 from tests.app.test_fhir_patient import patient as person_of
 from tests.browser.conftest import Site
-from tests.browser.person import VIEWS, WAYS, Person, View
+from tests.browser.person import WAYS, Person, View
 from tests.browser.test_patients import choose, seal
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow, pytest.mark.timeout(600)]
@@ -77,13 +77,13 @@ def test_a_patient_from_a_file_to_erasure(
         expect(_heading(one)).to_have_text(NOTHING)
 
 
-def test_who_is_not_of_the_group_finds_nothing(arrive: Callable[..., Person]) -> None:
+@pytest.mark.parametrize("view", WAYS, ids=str)
+def test_who_is_not_of_the_group_finds_nothing(view: View, arrive: Callable[..., Person]) -> None:
     """A doctor outside of it, an administrator, and a stranger; also by the record's address."""
-    view = VIEWS[0]
     ines = arrive(view, "doctor")
-    name = "Oldenburg"
+    name = f"Oldenburg{view.width}{view.scheme}"
     path = seal(ines, name)
-    email = "otto.vos@clinic.example"
+    email = f"otto.vos.{view}@clinic.example"
     otto, ada, stranger = arrive(view), arrive(view, "administrator"), arrive(view)
     _register(otto, email)
     ada.through_menu("People")
