@@ -19,7 +19,6 @@ from app.services.record_steps import (
     DECLINE,
     DONE,
     EMERGENCY,
-    ERASE,
     OPENED,
     OVERTAKEN,
     REFUSED,
@@ -38,7 +37,6 @@ _WORDS: Final = {
     DECLINE: "Declined",
     OPENED: "Opened",
     CLOSE: "Closed or withdrawn",
-    ERASE: "Erased",
 }
 _STANDING: Final = {"": WAITS, DONE: ON_LEDGER, REFUSED: REFUSED_THERE}
 
@@ -47,8 +45,7 @@ _STANDING: Final = {"": WAITS, DONE: ON_LEDGER, REFUSED: REFUSED_THERE}
 class StepOnLedger:
     """A step: `what` in words, by whom.
 
-    `record` is the digest by which the ledger knows the record; `opening` is "" for what is done
-    with the record itself.
+    `record` is the digest by which the ledger knows the record; `opening` is "" for a sealing.
     `transaction` and `account` are "" before it is signed; `mined` is what the local copy of the
     ledger has of it, None before.
     """

@@ -27,6 +27,12 @@ def end_sessions(site: Site) -> None:
         database.commit()
 
 
+def press_too_late(person: Person, site: Site, button: str) -> None:
+    end_sessions(site)
+    person.press(button)
+    expect(person.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
+
+
 def type_at_sign_in(person: Person, email: str, password: str) -> None:
     person.fill("E-mail address", email)
     person.fill("Password", password)
@@ -77,9 +83,7 @@ def test_values_are_back_after_the_session_ended(
     ines.page.get_by_label("Female").check()
     ines.page.get_by_label("Chest pain").select_option("atypical angina")
     ines.page.get_by_label("Unit of Serum cholesterol").select_option("mmol/l")
-    end_sessions(site)
-    ines.press("Estimate the risk")
-    expect(ines.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
+    press_too_late(ines, site, "Estimate the risk")
     type_at_sign_in(ines, *site.accounts["doctor"])
     main = ines.page.get_by_role("main")
     expect(main.get_by_text("What you typed is back as you left it")).to_be_visible()
@@ -104,9 +108,7 @@ def test_a_new_patient_is_back_after_the_session_ended(
     ines.fill("Notes", "Allergic to latex")
     ines.page.get_by_role("radio", name="The patient agreed").first.check()
     ines.page.get_by_role("checkbox", name="Dr. Jonas Keller").check()
-    end_sessions(site)
-    ines.press("Seal the patient")
-    expect(ines.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
+    press_too_late(ines, site, "Seal the patient")
     type_at_sign_in(ines, *site.accounts["doctor"])
     main = ines.page.get_by_role("main")
     expect(main.get_by_text("tick again what you had ticked")).to_be_visible()
@@ -167,9 +169,7 @@ def test_values_go_when_somebody_else_signs_in(
     ines = arrive(WIDE, "doctor")
     ines.open(HEART)
     ines.fill("Age", "61")
-    end_sessions(site)
-    ines.press("Estimate the risk")
-    expect(ines.page.get_by_text("Your session ended. Sign in to go on.")).to_be_visible()
+    press_too_late(ines, site, "Estimate the risk")
     assert '\\"age\\":\\"61\\"' in ines.page.evaluate(KEPT)
     type_at_sign_in(ines, *site.accounts["administrator"])
     ines.page.wait_for_function(f"document.body.dataset.person && {KEPT} === '{{}}'")
