@@ -46,9 +46,15 @@ class Client:
         """
         return self._rpc.at_one_look()
 
+    def _look_together(self, *views: tuple[str, *tuple[object, ...]]) -> None:
+        """Ask for several views at once, each a function with its arguments, at one look."""
+        self._rpc.look_together([(self.contract, self._data(*view)) for view in views])
+
+    def _data(self, function: str, *arguments: object) -> str:
+        return "0x" + self._interface.call_data(function, arguments).hex()
+
     def _view(self, function: str, *arguments: object) -> Any:
-        data = self._interface.call_data(function, arguments)
-        answer = self._rpc.view(self.contract, "0x" + data.hex())
+        answer = self._rpc.view(self.contract, self._data(function, *arguments))
         return self._interface.result(function, bytes.fromhex(answer[2:]))
 
     def _send(

@@ -65,6 +65,7 @@ class LedgerReader(Client):
         for name, getter in ((MODELS, "models"), (APPEALS, "appeals")):
             if address := self._find_contract(getter):
                 self.addresses[name] = address
+        self._final_joins: dict[AttemptKey, tuple[JoinRecord, ...]] = {}
         self._connect(None)
 
     def _connect(self, sender: Sender | None) -> None:
@@ -126,6 +127,18 @@ class LedgerReader(Client):
             fewest_accepted=fewest,
             step_blocks=step_blocks,
             attempts_left=attempts_left,
+        )
+
+    def look_at(self, key: AttemptKey, *rounds: int) -> None:
+        """Ask for all that stands of an attempt in one request, where one look is under way.
+
+        What is asked for afterwards is known: of the training, of this attempt, and how often the
+        `rounds` were tried.
+        """
+        self._look_together(
+            ("trainingOf", key.training),
+            *((view, _key(key)) for view in ("attemptOf", "submissionsOf", "seatsOf")),
+            *(("roundOf", key.training, number) for number in rounds),
         )
 
     def round(self, training: bytes, round: int) -> RoundRecord:
@@ -193,6 +206,18 @@ class LedgerReader(Client):
         nodes, seats = self._view("seatsOf", _key(key))
         records = map(_join, nodes, seats)
         return tuple(record for record in records if any(record.nonce_commitment))
+
+    def final_joins(self, key: AttemptKey) -> tuple[JoinRecord, ...]:
+        """As `joins`; of a finalised attempt, whose seats stay as they are, asked for once.
+
+        Raises:
+            NotFound: it was never opened.
+        """
+        if key not in self._final_joins:
+            if self.attempt(key).state != AttemptState.FINALISED:
+                return self.joins(key)
+            self._final_joins[key] = self.joins(key)
+        return self._final_joins[key]
 
     def votes(self, key: AttemptKey) -> tuple[Vote, ...]:
         """Return the votes, in the training's order of nodes."""

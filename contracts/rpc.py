@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,6 +92,29 @@ class Rpc:
             yield
         finally:
             self._seen = None
+
+    def look_together(self, views: Sequence[tuple[str, str]]) -> None:
+        """Ask for several views, each (to, data), in one request, where one look is under way.
+
+        Each is then known to `view`; one that fails, or a node that takes no batches, is left to be
+        asked for alone, with its own error.
+        """
+        seen = self._seen
+        wanted = [one for one in dict.fromkeys(views) if seen is not None and one not in seen]
+        if seen is None or len(wanted) < 2:
+            return
+        calls = [
+            (RPCEndpoint("eth_call"), [{"to": to, "data": data}, "latest"]) for to, data in wanted
+        ]
+        try:
+            answers: Any = self._provider.make_batch_request(calls)
+        except (RequestException, Web3Exception, ValueError) as error:
+            raise ChainUnreachable(self.url, _problem(error)) from error
+        if not isinstance(answers, list) or len(answers) != len(wanted):
+            return
+        for view, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, dict) and isinstance(answer.get("result"), str):
+                seen[view] = answer["result"]
 
     def look_again(self) -> None:
         """Forget what views answered, since something was sent."""

@@ -159,14 +159,19 @@ class Attempt(Examination):
 
     def review(self) -> None:
         """Let a committee of three nodes test what was shared, on the shares themselves."""
-        if not self.plan.reviews(self.key.round) or self.find_review(self._judged()) is not None:
+        if not self.plan.reviews(self.key.round):
             return
-        sharing = self._sharing()
-        if not sharing.opens:
-            return  # The nodes agree on a set that opens nothing; there is nothing to test.
+        with self.ledger.at_one_look():
+            self.ledger.look_at(self.key, DONATION)
+            if self.find_review(self._judged()) is not None:
+                return
+            sharing = self._sharing()
+            if not sharing.opens:
+                return  # The nodes agree on a set that opens nothing; there is nothing to test.
+            seated = self._examiners(sharing)
+            model = b"" if self.key.round == DONATION else self._model()
         answers = list(self._messages(ANSWERS, self.plan.nodes).values())
-        model = b"" if self.key.round == DONATION else self._model()
-        self.run_review(self._examiners(sharing), pack(answers, model))
+        self.run_review(seated, pack(answers, model))
 
     def _examiners(self, sharing: Sharing) -> list[Member]:
         """The nodes that can sit in a committee: in the attempt, and holders of the slices."""
@@ -175,7 +180,7 @@ class Attempt(Examination):
             return there
         attempts = self.ledger.round(self.key.training, DONATION).attempts
         donation = AttemptKey(self.key.training, DONATION, attempts)
-        held = {j.node for j in self.ledger.joins(donation) if j.standing == Standing.IN}
+        held = {j.node for j in self.ledger.final_joins(donation) if j.standing == Standing.IN}
         return [node for node in there if node.account in held]
 
     # 6. Agree, then aggregate

@@ -123,6 +123,7 @@ class Node(Judging):
         that was used before, and where the sharing is not such that anything may be computed on it.
         """
         number, names, carried, model = unpack(message, int, list, list, bytes)
+        self.ledger.look_at(key, DONATION)
         committee = tuple(str(name) for name in names)
         sharing = self._sharing(key, carried)
         if not sharing.opens or set(committee) & set(sharing.left_out):

@@ -27,7 +27,7 @@ from crypto.kernels import Words
 from crypto.mpc.compare import at_most
 from crypto.mpc.inner import dots
 from crypto.mpc.layers import predictions
-from crypto.mpc.local import negated, plus, sum_last, times, total
+from crypto.mpc.local import constant, negated, plus, sum_last, times, total
 from crypto.mpc.multiply import open_shares, reduce_degree, zero_sharing
 from crypto.mpc.session import Program, Session
 from crypto.prg import Stream
@@ -36,7 +36,7 @@ from fl.datasets import INPUT_BOUND
 from fl.outcome import Finding, SliceOutcome, UpdateOutcome
 from fl.plan import LARGEST_NORM_BOUND, Plan
 from fl.reviewable import bits_of, layers_of, parameters_of
-from fl.secret_verdict import Counts, flag_slices, open_bits, open_signs, verdicts
+from fl.secret_verdict import Counts, below_chance, open_bits, open_signs, verdicts
 from fl.similarity import warnings
 from fl.verdict import NOBODY, Rule, ruler
 
@@ -168,12 +168,14 @@ def _judge(
     outcome: UpdateOutcome,
 ) -> Program[UpdateOutcome]:
     """Count right answers on shares, set slices aside, compare: see `fl.verdict`."""
-    counts = yield from _count(session, plan, updates, slices)
-    sizes = np.array([one.sizes for one in slices], dtype=np.int64)
     donors = [one.donor for one in slices]
     owners = [donors.index(n) if n in donors else NOBODY for n in updates.names]
-    flagged = yield from flag_slices(session, counts, sizes, owners, updates.first_round)
-    agrees = yield from open_signs(session, negated(counts.differing))
+    counts = yield from _count(session, plan, updates, slices, owners)
+    sizes = np.array([one.sizes for one in slices], dtype=np.int64)
+    below = yield from below_chance(session, counts, sizes, owners, updates.first_round)
+    signs = yield from open_signs(session, np.concatenate([below, negated(counts.differing)]))
+    flagged = tuple(index for index, flag in enumerate(signs[: len(slices)]) if flag)
+    agrees = signs[len(slices) :]
     known = ruler(sizes, flagged, owners, rule)
     findings = dict(outcome.findings)
     for name, same in zip(updates.names, agrees, strict=True):
@@ -195,8 +197,13 @@ def _judge(
 
 
 def _count(
-    session: Session, plan: Plan, updates: Updates, slices: Sequence[Slice]
+    session: Session,
+    plan: Plan,
+    updates: Updates,
+    slices: Sequence[Slice],
+    owners: Sequence[int],
 ) -> Program[Counts]:
+    """Each update is tested on all slices but its own hospital's, the global model on all."""
     _, model = load_model(updates.model)
     spec = plan.spec
     flat = np.concatenate([array.ravel().astype(np.float64) for array in model.values()])
@@ -206,21 +213,24 @@ def _count(
     inputs = np.ascontiguousarray(np.concatenate([one.inputs for one in slices], axis=1))
     labels = np.ascontiguousarray(np.concatenate([one.labels for one in slices], axis=1))
     bits = bits_of(spec, model, norm_limit(updates.norm_bound, flat.size) / SCALE)
+    sizes = [one.labels.shape[1] for one in slices]
+    donor_of_row = np.repeat(np.arange(len(slices)), sizes)
+    tested = np.array([*owners, NOBODY])[:, None] != donor_of_row  # (models, rows)
     found = yield from predictions(
-        session, layers_of(spec), parameters_of(spec, stacked), inputs, bits
+        session, layers_of(spec), parameters_of(spec, stacked), inputs, bits, tested
     )  # (models, classes, rows)
     hits = times(found, np.broadcast_to(labels, found.shape))
-    starts = np.cumsum([0, *(one.labels.shape[1] for one in slices)])
+    starts = np.cumsum([0, *sizes])
     right = np.stack(
         [sum_last(hits[:, :, a:b]) for a, b in pairwise(starts)], axis=1
     )  # (models, slices, classes)
     same = times(found[:-1], np.broadcast_to(found[-1], found[:-1].shape))
     agreeing = sum_last(same.reshape(len(same), -1))
     reduced = yield from reduce_degree(session, np.concatenate([right.ravel(), agreeing]))
-    rows = int(starts[-1])
     return Counts(
         reduced[: right.size].reshape(right.shape),
-        plus(negated(reduced[right.size :]), rows),
+        # Who is tested on nothing agrees with nobody.
+        F61.subtract(constant(np.maximum(tested[:-1].sum(axis=1), 1)), reduced[right.size :]),
     )
 
 

@@ -30,35 +30,36 @@ from fl.verdict import (
 class Counts:
     """Shares of right answers (models + 1, slices, classes), the global model's last, degree 1.
 
-    `differing` (models,) counts the rows on which a model predicts another class than the global.
+    An update has none in its own hospital's slice, on which it is not tested. `differing` (models,)
+    counts the rows that it is tested on where it predicts another class than the global model.
     """
 
     right: Words
     differing: Words
 
 
-def flag_slices(
+def below_chance(
     session: Session,
     counts: Counts,
     sizes: NDArray[np.int64],
     owners: Sequence[int],
     first_round: bool,
-) -> Program[tuple[int, ...]]:
-    """The slices below chance: by the global model, or in the first round by a quorum of models."""
+) -> Program[Words]:
+    """Shares, (slices,), of values that are not negative for the slices below chance.
+
+    By the global model, or in the first round by a quorum of models.
+    """
     known = slice_ruler(sizes)
     scores = _weighted(counts.right, known.coefficients)  # (models + 1, slices)
     ahead = F61.subtract(scores, constant(np.broadcast_to(known.thresholds, scores.shape)))
     if not first_round:
-        below = plus(negated(ahead[-1]), -1)
-    else:
-        fine = yield from not_negative(session, np.ascontiguousarray(ahead[:-1]))
-        others = np.array(owners)[:, None] != np.arange(len(sizes))  # (models, slices)
-        kept = np.where(others, fine, np.uint64(0))
-        number = others.sum(axis=0)
-        needed = np.array([first_round_quorum(models) for models in number.tolist()])
-        below = F61.subtract(constant(number - needed), sum_last(kept.T))
-    flags = yield from open_signs(session, below)
-    return tuple(index for index, flag in enumerate(flags) if flag)
+        return plus(negated(ahead[-1]), -1)
+    fine = yield from not_negative(session, np.ascontiguousarray(ahead[:-1]))
+    others = np.array(owners)[:, None] != np.arange(len(sizes))  # (models, slices)
+    kept = np.where(others, fine, np.uint64(0))
+    number = others.sum(axis=0)
+    needed = np.array([first_round_quorum(models) for models in number.tolist()])
+    return F61.subtract(constant(number - needed), sum_last(kept.T))
 
 
 def verdicts(

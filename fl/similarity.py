@@ -13,7 +13,7 @@ import numpy as np
 from contracts.records import Bits
 from crypto.field import F61
 from crypto.kernels import Words
-from crypto.mpc.compare import at_most, not_negative
+from crypto.mpc.compare import at_most
 from crypto.mpc.local import negated, plus, scaled, sum_last, times
 from crypto.mpc.multiply import multiply, open_shares
 from crypto.mpc.session import Program, Session
@@ -48,8 +48,8 @@ def warnings(session: Session, gram: Words, radius: int) -> Program[list[Bits]]:
     squares, norms = times(towards, towards), times(own, others)
     high = F61.subtract(scaled(squares, HIGH[1]), scaled(norms, HIGH[0]))
     low = F61.subtract(scaled(squares, LOW[1]), scaled(norms, LOW[0]))
-    forward = yield from not_negative(session, towards)
-    beyond = yield from at_most(session, np.concatenate([high, low]), F61.modulus // 2)
+    signs = yield from at_most(session, np.concatenate([towards, high, low]), F61.modulus // 2)
+    forward, beyond = signs[:models], signs[models:]
     direction = np.concatenate([forward, plus(negated(forward), 1)])
     bits = yield from multiply(session, direction, beyond)
     opened = yield from open_shares(session, bits)

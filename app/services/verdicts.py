@@ -26,8 +26,8 @@ class Warning:
 WARNINGS = {
     Bits.AGREES_EVERYWHERE: Warning(
         "says what the global model says",
-        "On every donated row it predicts as the global model did before the round: it may have "
-        "learnt nothing (a free rider), or the training has converged.",
+        "On every row that it was tested on it predicts as the global model did before the "
+        "round: it may have learnt nothing (a free rider), or the training has converged.",
     ),
     Bits.COSINE_HIGH: Warning(
         "unusually close to the others",

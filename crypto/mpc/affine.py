@@ -22,12 +22,15 @@ from crypto.mpc.network import Conv, Linear, Stage
 _LANES = 16
 
 
-def affine(stage: Stage, weights: Words, biases: Words, inputs: Words) -> Words:
+def affine(
+    stage: Stage, weights: Words, biases: Words, inputs: Words, into: Words | None = None
+) -> Words:
     """A party's degree-2 shares, (models, outputs, rows), of the stage's sums.
 
     weights (models, outputs, terms) and biases (models, outputs) are degree-1 shares with 16
     fractional bits, inputs (1 or models, inputs, rows) likewise; the result has 16 more than
-    `stage.shift`. Raises MpcError for other shapes.
+    `stage.shift`. It is written over `into`, where that is given, contiguous and of its shape.
+    Raises MpcError for other shapes.
     """
     _check_shapes(stage, weights, biases, inputs)
     models, outputs, _ = weights.shape
@@ -35,7 +38,8 @@ def affine(stage: Stage, weights: Words, biases: Words, inputs: Words) -> Words:
     # Models that see the same inputs are one model with more outputs.
     together = models if inputs.shape[0] == 1 else 1
     shape = models // together, together * outputs
-    out = np.empty((*shape, index.shape[0], inputs.shape[2]), dtype=np.uint64)
+    size = *shape, index.shape[0], inputs.shape[2]
+    out = np.empty(size, dtype=np.uint64) if into is None else into.reshape(size)
     matrix.gathered_products(
         *_weight_halves(weights.reshape(*shape, -1), index.shape[1]),
         np.ascontiguousarray(biases).reshape(shape),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from crypto.errors import MpcError
-from crypto.mpc.session import Inbox, Outbox, Program, Role
+from crypto.mpc.session import Inbox, Message, Outbox, Program, Role
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[Role, Role]
@@ -87,7 +87,7 @@ def _step(
 
 def deliver(outboxes: Sequence[Outbox], traffic: Traffic) -> Sequence[Inbox]:
     """The inboxes that one round's outboxes, in the order of the roles, make; counts them."""
-    inboxes: tuple[dict[Role, bytes], ...] = ({}, {}, {})
+    inboxes: tuple[dict[Role, Message], ...] = ({}, {}, {})
     for sender, outbox in zip(_ROLES, outboxes, strict=True):
         for receiver, message in outbox.items():
             if receiver is sender:

@@ -13,9 +13,19 @@ from crypto.fixedpoint import FRACTION_BITS
 from crypto.kernels import Words
 from crypto.mpc.activation import relu
 from crypto.mpc.affine import affine
+from crypto.mpc.asked import Asked, Mask
 from crypto.mpc.compare import not_negative
 from crypto.mpc.multiply import multiply, subtract
-from crypto.mpc.network import AveragePool, Conv, Layer, Linear, ReLU, check_layers, stages_of
+from crypto.mpc.network import (
+    AveragePool,
+    Conv,
+    Layer,
+    Linear,
+    ReLU,
+    Stage,
+    check_layers,
+    stages_of,
+)
 from crypto.mpc.session import Program, Session
 
 __all__ = [
@@ -30,6 +40,8 @@ __all__ = [
 
 Parameters = Sequence[tuple[Words, Words]]
 
+_NOTHING: Words = np.empty(0, dtype=np.uint64)
+
 
 def predictions(
     session: Session,
@@ -37,17 +49,20 @@ def predictions(
     parameters: Parameters,
     inputs: Words,
     bits: Sequence[int],
+    tested: Mask | None = None,
 ) -> Program[Words]:
     """Degree-1 shares, (models, classes, rows), of one-hot predicted classes; nothing is opened.
 
     `parameters` are, for each layer that has any, weights (models, outputs, terms) and biases
     (models, outputs), `inputs` (inputs, rows), all degree-1 shares with 16 fractional bits. `bits`
-    are those of `bounds.activation_bits`. Logits are exact but for a unit of 2^-16 in each
-    activation; of equal logits the first class is predicted, as numpy's argmax does.
+    are those of `bounds.activation_bits`. `tested`, (models, rows), public, tells which model is
+    asked about which row, else each about each; of what is not asked, all classes are zero. Logits
+    are exact but for a unit of 2^-16 in each activation; of equal logits the first class is
+    predicted, as numpy's argmax does.
 
-    5 + ceil(log2(ceil(m / 4))) rounds for each ReLU, as many with m + 16 for the comparison of
-    logits, ceil(log2(classes - 1)) for products. Raises UnsupportedLayer, and MpcError for other
-    shapes.
+    5 + ceil(log2(ceil(m / 4))) rounds for each batch of each ReLU, as many with m + 16 for the
+    comparison of logits, ceil(log2(classes - 1)) for products. Raises UnsupportedLayer, and
+    MpcError for other shapes.
     """
     stages = stages_of(layers)
     if not len(stages) == len(parameters) == len(bits):
@@ -57,12 +72,29 @@ def predictions(
         )
     if session.field != F61:
         raise MpcError("expected the field of 2^61 - 1 elements")
-    values = inputs[None]
+    models, classes = len(parameters[0][0]), stages[-1].outputs
+    asked = Asked(tested, models, inputs.shape[-1])
+    if not asked.size:
+        return np.zeros((models, classes, inputs.shape[-1]), dtype=np.uint64)
+    values = _NOTHING
     for stage, (weights, biases), m in zip(stages, parameters, bits, strict=True):
-        values = affine(stage, weights, biases, values)
+        if values is _NOTHING:  # what all models see is split once, and for all rows
+            values = asked.select(affine(stage, weights, biases, inputs[None]))
+        else:
+            values = _next_sums(stage, weights, biases, values, asked)
         if stage.activated:
             values = yield from relu(session, values, m, stage.shift)
-    return (yield from arg_max(session, values, FRACTION_BITS + bits[-1]))
+    logits = asked.columns(values, classes)
+    return asked.spread((yield from arg_max(session, logits, FRACTION_BITS + bits[-1])))
+
+
+def _next_sums(stage: Stage, weights: Words, biases: Words, values: Words, asked: Asked) -> Words:
+    """The sums of a stage behind another one, flat as `values` are."""
+    sums = np.empty(asked.size * stage.outputs, dtype=np.uint64)
+    given, found = asked.parts(values, stage.layer.inputs), asked.parts(sums, stage.outputs)
+    for (models, _), seen, place in zip(asked.groups, given, found, strict=True):
+        affine(stage, weights[models], biases[models], seen, place)
+    return sums
 
 
 def arg_max(session: Session, values: Words, m: int) -> Program[Words]:

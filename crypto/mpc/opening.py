@@ -11,7 +11,6 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from io import BytesIO
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from crypto.kernels import Words
 from crypto.mpc.kernels import lines
 from crypto.mpc.kernels.bits import CHUNK
 from crypto.mpc.multiply import deal_lines, flat
-from crypto.mpc.session import Program, Role, Session, exchange, received_words
+from crypto.mpc.session import Program, Role, Session, exchange, received_words, sent_words
 
 # fill(chunk, words): A turns masks into messages, in place.
 Fill = Callable[[slice, Words], None]
@@ -43,20 +42,22 @@ def open_to_a(session: Session, z: Words, shift: int) -> Program[Words]:
             parts = session.check(b[chunk]), session.check(c[chunk])
             lines.collect(shares[chunk], session.weight, *parts, offset, out[chunk], session.bits)
         return out
-    yield from exchange({Role.A: _joined(_blinded(session, shares, out))}, {})
+    yield from exchange({Role.A: sent_words(_blinded(session, shares, out))}, {})
     return out
 
 
-def _blinded(session: Session, shares: Words, out: Words) -> Iterator[Words]:
-    """B's or C's message by chunks; `out` becomes r."""
+def _blinded(session: Session, shares: Words, out: Words) -> Words:
+    """B's or C's message; `out` becomes r."""
+    message = np.empty(shares.size, dtype=np.uint64)
     is_b = session.role is Role.B
+    peer = Role.C if is_b else Role.B
+    other = np.empty(min(shares.size, CHUNK), dtype=np.uint64)
     for chunk in _chunks(shares.size):
-        part, count = shares[chunk], chunk.stop - chunk.start
-        words = session.elements(Role.C if is_b else Role.B, 2 * count)
-        a, a2 = words[:count], words[count:]
-        mine, theirs = (a, a2) if is_b else (a2, a)
-        lines.blind(part, session.weight, mine, theirs, out[chunk], session.bits)
-        yield mine
+        mine, theirs = message[chunk], other[: chunk.stop - chunk.start]
+        for words in (mine, theirs) if is_b else (theirs, mine):  # a, then a'
+            session.draw_into(peer, words)
+        lines.blind(shares[chunk], session.weight, mine, theirs, out[chunk], session.bits)
+    return message
 
 
 def hand_over(session: Session, count: int, width: int, fill: Fill, piece: Piece) -> Program[Words]:
@@ -70,8 +71,8 @@ def hand_over(session: Session, count: int, width: int, fill: Fill, piece: Piece
     """
     shares = np.empty(count, dtype=np.uint64)
     if session.role is Role.A:
-        message = _joined(_filled(session, shares, width, fill))
-        yield from exchange({Role.C: message}, {})
+        message = _filled(session, shares, width, fill)
+        yield from exchange({Role.C: sent_words(message)}, {})
         yield from exchange({}, {})
         return shares
     if session.role is Role.B:
@@ -81,8 +82,8 @@ def hand_over(session: Session, count: int, width: int, fill: Fill, piece: Piece
         peer, sizes = Role.B, {Role.A: 8 * width * count}
         inbox = yield from exchange({}, sizes)
         words = received_words(inbox[Role.A])
-    message = _joined(_dealt(session, shares, width, piece, words))
-    inbox = yield from exchange({peer: message}, {peer: 8 * count})
+    message = _dealt(session, shares, width, piece, words)
+    inbox = yield from exchange({peer: sent_words(message)}, {peer: 8 * count})
     received = received_words(inbox[peer])
     for chunk in _chunks(count):
         part = session.check(received[chunk])
@@ -90,48 +91,37 @@ def hand_over(session: Session, count: int, width: int, fill: Fill, piece: Piece
     return shares
 
 
-def _filled(session: Session, shares: Words, width: int, fill: Fill) -> Iterator[Words]:
-    """A's message by chunks; its shares become the sums of its words with B and C."""
+def _filled(session: Session, shares: Words, width: int, fill: Fill) -> Words:
+    """A's message; its shares become the sums of its words with B and C."""
+    message = np.empty(width * shares.size, dtype=np.uint64)
     for chunk in _chunks(shares.size):
-        count = chunk.stop - chunk.start
-        words = session.elements(Role.B, (width + 1) * count)
-        fill(chunk, words[:-count])
-        with_c = session.elements(Role.C, count)
-        lines.add(words[-count:], with_c, shares[chunk], session.bits)
-        yield words[:-count]
+        words = message[width * chunk.start : width * chunk.stop]
+        session.draw_into(Role.B, words)
+        fill(chunk, words)
+        with_b, with_c = (session.elements(role, words.size // width) for role in (Role.B, Role.C))
+        lines.add(with_b, with_c, shares[chunk], session.bits)
+    return message
 
 
 def _dealt(
     session: Session, shares: Words, width: int, piece: Piece, received: Words | None
-) -> Iterator[Words]:
-    """B's or C's message by chunks; `shares` become its own shares of its pieces."""
+) -> Words:
+    """B's or C's message; `shares` become its own shares of its pieces."""
+    message = np.empty(shares.size, dtype=np.uint64)
     is_b = session.role is Role.B
     peer, once = (Role.C, np.uint64(1)) if is_b else (Role.B, np.uint64(0))
+    pieces = np.empty(min(shares.size, CHUNK), dtype=np.uint64)
     for chunk in _chunks(shares.size):
         count = chunk.stop - chunk.start
         if received is None:
-            words = session.elements(Role.A, (width + 1) * count)
-            part, words = words[:-count], words[-count:]
+            part = session.elements(Role.A, width * count)
         else:
             part = session.check(received[width * chunk.start : width * chunk.stop])
-            words = session.elements(Role.A, count)
-        pieces = np.empty(count, dtype=np.uint64)
-        piece(chunk, part, once, pieces)
-        deal_lines(session, pieces, Role.A, peer, words, shares[chunk])
-        yield words
-
-
-def _joined(chunks: Iterator[Words]) -> bytes:
-    """The bytes of all chunks, each copied once while it is in the cache."""
-    first, second = next(chunks, None), next(chunks, None)
-    if first is None or second is None:
-        return b"" if first is None else first.tobytes()
-    message = BytesIO()
-    for chunk in (first, second):
-        message.write(chunk.data)
-    for chunk in chunks:
-        message.write(chunk.data)
-    return message.getvalue()
+        words, own = message[chunk], pieces[:count]
+        session.draw_into(Role.A, words)
+        piece(chunk, part, once, own)
+        deal_lines(session, own, Role.A, peer, words, shares[chunk])
+    return message
 
 
 def _chunks(count: int) -> Iterator[slice]:

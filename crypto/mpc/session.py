@@ -41,8 +41,9 @@ class Role(IntEnum):
 
 
 T = TypeVar("T")
-Outbox: TypeAlias = Mapping[Role, bytes]
-Inbox: TypeAlias = Mapping[Role, bytes]
+Message: TypeAlias = bytes | memoryview  # of bytes; nobody writes to it once it is sent
+Outbox: TypeAlias = Mapping[Role, Message]
+Inbox: TypeAlias = Mapping[Role, Message]
 Program: TypeAlias = Generator[Outbox, Inbox, T]
 
 
@@ -103,6 +104,10 @@ class Session:
         """The next `count` elements shared with `other`, shape (count,)."""
         return self.streams[other].elements(count, self.field)
 
+    def draw_into(self, other: Role, words: Words) -> None:
+        """Write the next elements shared with `other` over `words`, contiguous."""
+        self.streams[other].elements(words.size, self.field, words)
+
     def words(self, other: Role, count: int) -> Words:
         """The next `count` 64-bit words shared with `other`, shape (count,)."""
         return self.streams[other].words(count)
@@ -129,7 +134,12 @@ def exchange(outbox: Outbox, sizes: Mapping[Role, int]) -> Program[Inbox]:
     return inbox
 
 
-def received_words(data: bytes) -> Words:
+def sent_words(words: Words) -> Message:
+    """A contiguous vector as a message, uncopied."""
+    return words.data.cast("B") if words.size else b""
+
+
+def received_words(data: Message) -> Words:
     """A read-only view of a message as 64-bit words, shape (len(data) / 8,)."""
     return np.frombuffer(data, dtype=_WORD)
 

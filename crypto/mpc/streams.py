@@ -41,10 +41,13 @@ class PairStream:
         self._fill(out)
         return out
 
-    def elements(self, count: int, field: Field) -> Words:
-        """`count` uniform elements of the field, shape (count,), by rejection (no modulo bias)."""
+    def elements(self, count: int, field: Field, into: Words | None = None) -> Words:
+        """`count` uniform elements of the field, shape (count,), by rejection (no modulo bias).
+
+        They are written over `into`, where that is given, contiguous and of this shape.
+        """
         self._next_stream()
-        out = np.empty(count, dtype=_WORD)
+        out = np.empty(count, dtype=_WORD) if into is None else into
         self._fill(out)
         mask = np.uint64(field.modulus)
         rejected = int(lines.mask_words(out, mask))

@@ -335,6 +335,39 @@ def test_an_update_that_changes_nothing_is_a_free_riders(
     assert warned == [False, False, True, False]
 
 
+def test_a_model_is_not_tested_on_its_own_hospitals_slice(honest: NDArray[np.int64]) -> None:
+    """One that says there what the global model does not, and elsewhere the same, agrees."""
+    fixed = np.rint(INITIAL * SCALE)
+    own = (fixed + honest[2]) / SCALE
+    many = clear_of_ties(random_rows(np.random.Generator(np.random.PCG64(9)), 3_000), [own])
+    many = clear_of_ties(many, [fixed / SCALE])
+    said, known = (predictions(each, many).argmax(axis=0) for each in (own, fixed / SCALE))
+
+    def chosen(which: NDArray[np.bool_]) -> Rows:
+        found = np.flatnonzero(which)[:20]
+        return Rows(np.ascontiguousarray(many.inputs[:, found]), many.labels[found])
+
+    same, other = chosen(said == known), chosen(said != known)
+    assert min(same.labels.size, other.labels.size) > 0
+
+    def agrees(slices: list[Rows]) -> bool:
+        return Bits.AGREES_EVERYWHERE in review(honest, slices).findings[NAMES[2]].bits
+
+    assert agrees([same, same, other, same])
+    assert not agrees([same, other, same, same])
+
+
+def test_who_is_tested_on_nothing_agrees_with_nobody(
+    honest: NDArray[np.int64], slices: list[Rows]
+) -> None:
+    """The only slice is its own hospital's."""
+    vectors = honest.copy()
+    vectors[:2] = 0
+    found = review(vectors, slices[:1]).findings
+    warned = [Bits.AGREES_EVERYWHERE in found[name].bits for name in NAMES[:2]]
+    assert warned == [False, True]
+
+
 def test_directions_that_agree_or_oppose_are_warned_of() -> None:
     generator = np.random.Generator(np.random.PCG64(8))
     same = generator.normal(size=LENGTH)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crypto.errors import MpcError
 from crypto.field import F61, Field
+from crypto.mpc import activation
 from crypto.mpc.activation import relu
 from crypto.mpc.compare import at_most, not_negative
 from crypto.mpc.kernels.bits import CHUNK
@@ -178,6 +179,18 @@ def test_rounds_follow_from_the_width_alone() -> None:
         assert trio.traffic.rounds == 8
         trio.run(at_most, shares, top=5)
         assert trio.traffic.rounds == 9
+
+
+@pytest.mark.parametrize("count", [64, 65, 200])
+def test_a_relu_in_batches_is_that_of_all_at_once(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation, "BATCH", 64)
+    f, m = 16, 24
+    x = np.random.default_rng(count).integers(-limit(m, f), limit(m, f), (2, count // 2))
+    trio = Trio()
+    check_relu(trio.signed(trio.run(relu, trio.share(x, 2), m=m)), x, f)
+    assert trio.traffic.rounds == 8 * -(-x.size // 64)
 
 
 @pytest.mark.parametrize(("f", "m"), [(16, 44), (0, 60), (16, 0), (-1, 5)])

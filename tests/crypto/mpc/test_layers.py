@@ -37,19 +37,29 @@ def cnn(size: int, classes: int) -> list[Layer]:
 
 
 def network(
-    session: Session, *parts: Any, layers: Sequence[Layer], bits: Sequence[int]
+    session: Session,
+    *parts: Any,
+    layers: Sequence[Layer],
+    bits: Sequence[int],
+    tested: Any = None,
 ) -> Program[Any]:
     *flat, inputs = parts
     parameters = list(zip(flat[::2], flat[1::2], strict=True))
-    return (yield from predictions(session, layers, parameters, inputs, bits))
+    return (yield from predictions(session, layers, parameters, inputs, bits, tested))
 
 
 def evaluate(
-    trio: Trio, layers: Sequence[Layer], parameters: Any, inputs: Any, bits: Sequence[int]
+    trio: Trio,
+    layers: Sequence[Layer],
+    parameters: Any,
+    inputs: Any,
+    bits: Sequence[int],
+    tested: Any = None,
 ) -> Any:
     """Predictions of integer models: parameters [(weights (models, ...), biases)]."""
     shared = [trio.share(array) for pair in parameters for array in pair]
-    return trio.signed(trio.run(network, *shared, trio.share(inputs), layers=layers, bits=bits))
+    public = {"layers": layers, "bits": bits, "tested": tested}
+    return trio.signed(trio.run(network, *shared, trio.share(inputs), **public))
 
 
 def random_models(rng: Any, layers: Sequence[Layer], models: int, scale: float = 1.0) -> Any:
@@ -119,6 +129,47 @@ def test_a_convolutional_network(size: int, classes: int, models: int, rows: int
     layers = cnn(size, classes)
     made = random_models(rng, layers, models)
     check_models(layers, made, rng.uniform(0, 1, (size * size, rows)), (24, 24, 24), (2, 3, 4))
+
+
+@settings(max_examples=30)
+@given(
+    layers=st.sampled_from([MLP, cnn(8, 2), cnn(8, 4), [Linear(10, 3)]]),
+    tested=st.integers(1, 4).flatmap(
+        lambda models: st.lists(
+            st.lists(st.booleans(), min_size=7, max_size=7), min_size=models, max_size=models
+        )
+    ),
+    seed=st.integers(0, 2**32),
+)
+def test_models_are_asked_about_the_rows_that_they_are_tested_on_alone(
+    layers: list[Layer], tested: list[list[bool]], seed: int
+) -> None:
+    rng, mask = np.random.default_rng(seed), np.array(tested)
+    first = stages_of(layers)[0].layer
+    made = [(encode(w), encode(b)) for w, b in random_models(rng, layers, len(mask))]
+    rows = encode(rng.uniform(0, 1, (first.inputs, mask.shape[1])))
+    bits = (24,) * len(made)
+    some, every = Trio(), Trio()
+    got = evaluate(some, layers, made, rows, bits, mask)
+    for n, one in enumerate(got):
+        values = logits(layers, [(w[n], b[n]) for w, b in made], rows)
+        counted = mask[n] & clear(values)
+        assert np.array_equal(one[:, counted], one_hot(values)[:, counted])
+        assert not one[:, ~mask[n]].any()
+    evaluate(every, layers, made, rows, bits)
+    if mask.all():
+        assert some.traffic.bytes == every.traffic.bytes
+    else:
+        assert some.traffic.bytes < every.traffic.bytes
+
+
+def test_a_mask_of_other_models_or_rows_is_refused() -> None:
+    rng = np.random.default_rng(5)
+    made = [(encode(w), encode(b)) for w, b in random_models(rng, MLP, 2)]
+    rows = encode(rng.normal(size=(10, 4)))
+    for shape in ((2, 5), (3, 4), (4, 2)):
+        with pytest.raises(MpcError, match="mask"):
+            evaluate(Trio(), MLP, made, rows, (24, 24, 24), np.ones(shape, dtype=np.bool_))
 
 
 @pytest.mark.parametrize("direction", ["one weight", "all alike", "against the sign"])

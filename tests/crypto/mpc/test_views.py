@@ -170,7 +170,7 @@ def test_every_message_of_a_network_that_is_cut_or_lost_is_noticed() -> None:
     trio, parts = network_trio(5, 1 << 10)
     trio.run(network, *parts)
     rounds = trio.traffic.rounds
-    changes = [lambda m: m[:-8], lambda m: m + bytes(8), None]
+    changes = [lambda m: m[:-8], lambda m: bytes(m) + bytes(8), None]
     noticed = 0
     for number in range(rounds):
         for sender in Role:

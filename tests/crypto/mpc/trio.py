@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,28 +112,30 @@ class Trio:
             self.views[role].append(dict(inbox))
         return None
 
-    def prepare(self, first: Role, second: Role, *draws: Any) -> None:
-        """Let the first draws of field elements that two parties share be these."""
+    def prepare(self, first: Role, second: Role, words: Any) -> None:
+        """Let the first field elements that two parties share be these."""
         for role, other in ((first, second), (second, first)):
             streams = self.sessions[role].streams
-            streams[other] = Prepared(streams[other], draws)  # type: ignore[assignment]
+            streams[other] = Prepared(streams[other], words)  # type: ignore[assignment]
 
 
 class Prepared:
     """A stream that hands out prepared elements first, then those of another stream."""
 
-    def __init__(self, stream: Any, draws: Sequence[Any]) -> None:
+    def __init__(self, stream: Any, words: Any) -> None:
         self._stream = stream
-        self._draws: Iterator[Any] = iter(draws)
+        self._words = np.array(words, dtype=np.uint64)
 
-    def elements(self, count: int, field: Field) -> Words:
-        drawn = next(self._draws, None)
-        if drawn is None:
-            return self._stream.elements(count, field)
-        array = np.array(drawn, dtype=np.uint64)
-        assert array.shape == (count,)
-        assert (array < field.modulus).all()
-        return array
+    def elements(self, count: int, field: Field, into: Words | None = None) -> Words:
+        if not self._words.size:
+            return self._stream.elements(count, field, into)
+        drawn, self._words = np.split(self._words, [count])
+        assert drawn.shape == (count,)
+        assert (drawn < field.modulus).all()
+        if into is None:
+            return drawn
+        into[:] = drawn
+        return into
 
     def words(self, count: int) -> Words:
         return self._stream.words(count)
