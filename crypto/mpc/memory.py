@@ -1,23 +1,28 @@
-"""Large blocks of memory that come back: what a run frees, the next step uses."""
+"""How this process treats memory that it freed."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import ctypes
+from functools import cache
 
-import numpy as np
+# Parameters of mallopt(3), from glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+_KEPT = 256 * 2**20
+_LARGEST = 32 * 2**20  # what glibc takes for a threshold at most
 
-# Just below the most that glibc's threshold follows, 32 MiB, with room for its own header.
-_BLOCK = (32 << 20) - (1 << 16)
 
+@cache
+def keep_freed_memory() -> bool:
+    """Keep up to 256 MiB of freed memory for what comes next; whether the C library does so.
 
-@lru_cache(maxsize=1)
-def keep_freed_memory() -> None:
-    """Let the C library keep large freed blocks instead of returning each to the system.
-
-    By default glibc maps every large block anew and unmaps it when freed, so each message and array
-    of a run is faulted in page by page, which took half of its time. Freeing one mapped block moves
-    the threshold to that block's size, and twice as much is kept at the heap's end (mallopt(3),
-    M_MMAP_THRESHOLD). Nothing is written to the block, so it costs nothing; with another C library
-    this has no effect.
+    A session of the review makes and frees megabytes a hundred times a second. Given back to the
+    system each time, they come back as pages that it clears first: that took two fifths of a
+    session's time (`python -m bench.image_round`). Only glibc knows these parameters; elsewhere
+    nothing changes.
     """
-    np.empty(_BLOCK, dtype=np.uint8)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
+    return bool(mallopt(_TRIM_THRESHOLD, _KEPT)) and bool(mallopt(_MMAP_THRESHOLD, _LARGEST))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contracts.errors import ChainUnreachable, LedgerError
 from contracts.records import AttemptKey
 from crypto.errors import CryptoError
-from fl.engines.memory import keep_freed_memory
+from crypto.mpc.memory import keep_freed_memory
 from fl.errors import DatasetError, FlError, PartyFailed
 from fl.party import Party
 

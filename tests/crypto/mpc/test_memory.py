@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from fl.engines.memory import keep_freed_memory
+from crypto.mpc.memory import keep_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory")
