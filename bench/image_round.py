@@ -1,16 +1,20 @@
-"""What of a CNN's round the encrypted review takes: `python -m bench.image_round [--xrays ZIP]`.
+"""What of a CNN's round the encrypted review takes: `python -m bench.image_round [--xrays ZIP]
+[--lesions ZIP]`.
 
 Whole rounds, by the protocol: four hospitals, four nodes, the embedded chain, defaults of a
 training (16 donated rows of a class and hospital, 3 local epochs). Prints for each data set the
 median over its rounds of the seconds of a round, of its training, of its review, and the review's
 part. Digits: the 1,797 of scikit-learn, enlarged to 28 x 28. X-rays: the 5,216 pictures of Kermany
 et al. (2018, doi:10.17632/rscbjbr9sj.2) from a zip with `train/NORMAL` and `train/PNEUMONIA`,
-scaled to 28 x 28; left out where no zip is given.
+scaled to 28 x 28. Lesions: dermoscopy pictures of HAM10000 (Tschandl et al. 2018,
+doi:10.7910/DVN/DBW86T) in grey, scaled likewise, from a zip with `images/` and
+`HAM10000_metadata.csv`; seven diagnoses. Both are left out where no zip is given.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -35,6 +39,7 @@ from fl.datasets.partition import deal
 
 SIDE = 28
 HOSPITALS = 4
+LESIONS = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 DEFAULTS = Defaults(
     rounds=5,
     local_epochs=3,
@@ -71,11 +76,27 @@ def xrays(path: Path) -> Table:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if name.lower().endswith(".jpeg"):
-                with Image.open(BytesIO(archive.read(name))) as picture:
-                    small = picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-                    pixels.append(np.asarray(small, dtype=np.float64).ravel() / 255)
+                pixels.append(small_picture(archive.read(name)))
                 labels.append(int("/PNEUMONIA/" in name))
     return Table(np.stack(pixels), np.array(labels, dtype=np.int64))
+
+
+def lesions(path: Path) -> Table:
+    """The dermoscopy pictures of the zip in grey, SIDE x SIDE; labels are places in `LESIONS`."""
+    with zipfile.ZipFile(path) as archive:
+        listed = archive.read("HAM10000_metadata.csv").decode().splitlines()
+        diagnosis = {row["image_id"]: row["dx"] for row in csv.DictReader(listed)}
+        names = sorted(name for name in archive.namelist() if name.lower().endswith(".jpg"))
+        pixels = [small_picture(archive.read(name)) for name in names]
+    labels = [LESIONS.index(diagnosis[Path(name).stem]) for name in names]
+    return Table(np.stack(pixels), np.array(labels, dtype=np.int64))
+
+
+def small_picture(data: bytes) -> NDArray[np.float64]:
+    """A picture's grey values, (SIDE * SIDE,), 0 to 1."""
+    with Image.open(BytesIO(data)) as picture:
+        small = picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+        return np.asarray(small, dtype=np.float64).ravel() / 255
 
 
 def measure(task: Task, rounds: int) -> list[Mapping[str, float]]:
@@ -96,6 +117,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xrays", type=Path)
+    parser.add_argument("--lesions", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     tasks = [
@@ -105,6 +127,8 @@ def main() -> None:
     if args.xrays:
         classes = ("normal", "pneumonia")
         tasks.append(task_of("xrays", classes, partial(xrays, args.xrays)))
+    if args.lesions:
+        tasks.append(task_of("lesions", LESIONS, partial(lesions, args.lesions)))
     print(f"{'':<12} {'classes':>7} {'round, s':>9} {'training':>9} {'review':>7} {'part':>6}")
     for task in tasks:
         # A measurement's own tasks; the application knows none with pictures yet.

@@ -112,8 +112,11 @@ class Rpc:
             raise ChainUnreachable(self.url, _problem(error)) from error
         if not isinstance(answers, list) or len(answers) != len(wanted):
             return
+        # They are in the order of their numbers; one without a number could be another's answer.
+        if not all(isinstance(one, dict) and one.get("id") is not None for one in answers):
+            return
         for view, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, dict) and isinstance(answer.get("result"), str):
+            if isinstance(answer.get("result"), str):
                 seen[view] = answer["result"]
 
     def look_again(self) -> None:

@@ -94,7 +94,18 @@ def test_seats_are_asked_for_until_the_attempt_is_finalised(
     assert asked == []
 
 
-@pytest.mark.parametrize("answer", [{"error": {"code": -32600}}, [], [{"error": {}}] * 5])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"code": -32600}},
+        [],
+        ["0x"] * 5,
+        [{"result": "0x"}] * 5,
+        [{"id": number, "error": {}} for number in range(5)],
+        [{"id": number, "result": None} for number in range(5)],
+    ],
+    ids=["refused", "nothing", "other items", "without numbers", "errors", "no results"],
+)
 def test_a_chain_that_takes_no_batches_is_asked_one_by_one(
     federation: Federation, asked: list[str], monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
