@@ -40,8 +40,6 @@ __all__ = [
 
 Parameters = Sequence[tuple[Words, Words]]
 
-_NOTHING: Words = np.empty(0, dtype=np.uint64)
-
 
 def predictions(
     session: Session,
@@ -76,14 +74,11 @@ def predictions(
     asked = Asked(tested, models, inputs.shape[-1])
     if not asked.size:
         return np.zeros((models, classes, inputs.shape[-1]), dtype=np.uint64)
-    values = _NOTHING
-    for stage, (weights, biases), m in zip(stages, parameters, bits, strict=True):
-        if values is _NOTHING:  # what all models see is split once, and for all rows
-            values = asked.select(affine(stage, weights, biases, inputs[None]))
-        else:
-            values = _next_sums(stage, weights, biases, values, asked)
-        if stage.activated:
-            values = yield from relu(session, values, m, stage.shift)
+    # What all models see is split once, for all of them and all rows.
+    values = asked.select(affine(stages[0], *parameters[0], inputs[None]))
+    for before, stage, given, m in zip(stages, stages[1:], parameters[1:], bits, strict=False):
+        values = yield from relu(session, values, m, before.shift)
+        values = _next_sums(stage, *given, values, asked)
     logits = asked.columns(values, classes)
     return asked.spread((yield from arg_max(session, logits, FRACTION_BITS + bits[-1])))
 

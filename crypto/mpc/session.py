@@ -135,8 +135,8 @@ def exchange(outbox: Outbox, sizes: Mapping[Role, int]) -> Program[Inbox]:
 
 
 def sent_words(words: Words) -> Message:
-    """A contiguous vector as a message, uncopied."""
-    return words.data.cast("B") if words.size else b""
+    """A contiguous vector as a message, uncopied; its receiver cannot write to it."""
+    return words.data.cast("B").toreadonly() if words.size else b""
 
 
 def received_words(data: Message) -> Words:

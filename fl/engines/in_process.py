@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contracts.errors import ChainUnreachable, LedgerError
 from contracts.records import AttemptKey
 from crypto.errors import CryptoError
-from crypto.mpc.memory import keep_freed_memory
 from fl.errors import DatasetError, FlError, PartyFailed
 from fl.party import Party
 
@@ -23,7 +22,6 @@ class InProcess:
 
     def __init__(self, parties: Mapping[str, Party]) -> None:
         self._parties = parties
-        keep_freed_memory()
 
     def ask(self, party: str, step: str, key: AttemptKey, message: bytes) -> bytes:
         """The party's answer. Raises PartyFailed, or ChainUnreachable when the chain is gone."""

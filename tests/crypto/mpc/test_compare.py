@@ -187,10 +187,10 @@ def test_a_relu_in_batches_is_that_of_all_at_once(
 ) -> None:
     monkeypatch.setattr(activation, "BATCH", 64)
     f, m = 16, 24
-    x = np.random.default_rng(count).integers(-limit(m, f), limit(m, f), (2, count // 2))
+    x = np.random.default_rng(count).integers(-limit(m, f), limit(m, f), count)
     trio = Trio()
     check_relu(trio.signed(trio.run(relu, trio.share(x, 2), m=m)), x, f)
-    assert trio.traffic.rounds == 8 * -(-x.size // 64)
+    assert trio.traffic.rounds == 8 * -(-count // 64)
 
 
 @pytest.mark.parametrize(("f", "m"), [(16, 44), (0, 60), (16, 0), (-1, 5)])
