@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import secrets
+import select
 import signal
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     instance = secrets.token_hex(16)
-    door = Door(Methods(chain, store, instance))
+    leaving = _starter_is_gone if arguments.until_stdin_closes else lambda: False
+    door = Door(Methods(chain, store, instance, leaving))
     server = _listen(door, database.parent / NOTICE, arguments.port)
     _announce(database.parent / NOTICE, int(server.effective_port), arguments.chain_id, instance)
     if arguments.until_stdin_closes:
@@ -100,6 +102,17 @@ def _announce(notice: Path, port: int, chain_id: int, instance: str) -> None:
     fresh = notice.with_suffix(f".{os.getpid()}.new")
     fresh.write_text(json.dumps(content), "utf-8")
     fresh.replace(notice)
+
+
+def _starter_is_gone() -> bool:
+    """Whether nobody holds the other end of standard input any more.
+
+    Who comes right after the starter's death must not take this chain for one that stays, though
+    the thread that ends it has not run yet.
+    """
+    end = select.poll()
+    end.register(sys.stdin.fileno(), 0)  # that the other end is closed is told unasked
+    return bool(end.poll(0))
 
 
 def _leave_with_parent(door: Door) -> None:

@@ -54,15 +54,25 @@ class RpcError(Exception):
 
 
 class Methods:
-    """Answers one request at a time; `instance` is the secret-free name of this process."""
+    """Answers one request at a time.
 
-    def __init__(self, chain: EmbeddedChain, store: Store, instance: str) -> None:
+    `instance` is the secret-free name of this process, which it has until it is `leaving`.
+    """
+
+    def __init__(
+        self,
+        chain: EmbeddedChain,
+        store: Store,
+        instance: str,
+        leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._chain = chain
         self._store = store
         self._instance = instance
+        self._leaving = leaving
         self._table: Mapping[str, Callable[..., Any]] = {
             "web3_clientVersion": lambda: CLIENT,
-            "consilium_instance": lambda: self._instance,
+            "consilium_instance": lambda: None if self._leaving() else self._instance,
             "net_version": lambda: str(self._chain.chain_id),
             "eth_chainId": lambda: hex(self._chain.chain_id),
             "eth_syncing": lambda: False,

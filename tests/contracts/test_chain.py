@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +87,49 @@ def test_second_process_attaches(tmp_path: Path) -> None:
             assert rpc.call("eth_blockNumber") == "0x0"
 
 
-def test_chain_ends_with_its_starter(tmp_path: Path) -> None:
+@contextmanager
+def starter(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that started the chain of `folder` and lives until it is killed."""
     code = (
         "import sys, time; from pathlib import Path; from contracts.chain import connect\n"
         "held = connect(Path(sys.argv[1])); print('ready', flush=True); time.sleep(600)"
     )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as starter:
-        assert starter.stdout is not None
-        assert starter.stdout.readline() == b"ready\n"
+    command = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_chain_ends_with_its_starter(tmp_path: Path) -> None:
+    with starter(tmp_path):
         pid = notice(tmp_path)["pid"]
         assert not is_gone(pid)
-        starter.kill()
     await_true(lambda: is_gone(pid))
+
+
+def test_a_chain_whose_starter_is_dead_is_nobodys_chain(tmp_path: Path) -> None:
+    with starter(tmp_path) as process:
+        chain = notice(tmp_path)
+        # Stopped, it cannot end with its starter before it is asked.
+        os.kill(chain["pid"], signal.SIGSTOP)
+        process.kill()
+        process.wait()
+    connections = [http.client.HTTPConnection("127.0.0.1", chain["port"]) for _ in range(8)]
+    request = {"jsonrpc": "2.0", "id": 1, "method": "consilium_instance", "params": []}
+    for one in connections:
+        one.request("POST", "/", json.dumps(request))
+    os.kill(chain["pid"], signal.SIGCONT)
+    with connect(tmp_path) as endpoint, Rpc(endpoint.url) as rpc:
+        assert endpoint.started_here
+        assert rpc.call("eth_blockNumber") == "0x0"
+    for one in connections:
+        with suppress(OSError, http.client.HTTPException):
+            assert json.loads(one.getresponse().read())["result"] is None
+        one.close()
 
 
 def test_stale_notice_is_no_chain(tmp_path: Path) -> None:
