@@ -55,6 +55,8 @@ class Interface:
     def __init__(self, abi: Sequence[Mapping[str, Any]]) -> None:
         self._functions = {one["name"]: one for one in abi if one["type"] == "function"}
         self._selectors = {name: _selector(one) for name, one in self._functions.items()}
+        self._inputs = {name: _types(one["inputs"]) for name, one in self._functions.items()}
+        self._outputs = {name: _types(one["outputs"]) for name, one in self._functions.items()}
         self._events = {one["name"]: one for one in abi if one["type"] == "event"}
         self._errors = _errors_of(abi)
         self._by_topic = {self.topic(name): one for name, one in self._events.items()}
@@ -66,9 +68,9 @@ class Interface:
         Raises:
             ValueError: the arguments do not fit its types.
         """
-        abi = self._functions[function]
+        types = self._inputs[function]
         try:
-            return self._selectors[function] + encode(_types(abi["inputs"]), arguments)
+            return self._selectors[function] + _encoded(types, arguments)
         except (EncodingError, TypeError) as error:
             raise ValueError(f"{function}: {error}") from error
 
@@ -81,7 +83,7 @@ class Interface:
         abi = self._by_selector.get(data[:4])
         if abi is None:
             raise ValueError("expected a call of the contract, got another")
-        types = _types(abi["inputs"])
+        types = self._inputs[abi["name"]]
         try:
             values = decode(types, data[4:])
             exact = encode(types, values) == data[4:]
@@ -97,9 +99,9 @@ class Interface:
         Raises:
             ValueError: the data are not its result (as from an address without this contract).
         """
-        outputs = self._functions[function]["outputs"]
+        types = self._outputs[function]
         try:
-            values = _decoded(tuple(_types(outputs)), data)
+            values = _decoded(types, data)
         except DecodingError as error:
             raise ValueError(f"expected the result of {function}: {error}") from error
         return values[0] if len(values) == 1 else values
@@ -139,7 +141,7 @@ class Interface:
             _decoded((one["type"],), topic)[0]
             for one, topic in zip(indexed, topics[1:], strict=True)
         ]
-        data = _decoded(tuple(_types(plain)), bytes.fromhex(log["data"][2:]))
+        data = _decoded(_types(plain), bytes.fromhex(log["data"][2:]))
         values = {**_named(indexed, words), **_named(plain, data)}
         return LedgerEvent(
             name=abi["name"],
@@ -181,15 +183,27 @@ def _selector(abi: Any) -> bytes:
     return bytes(function_abi_to_4byte_selector(abi))
 
 
-# Within a step of the protocol the same answers of the ledger are read again and again.
+def _encoded(types: tuple[str, ...], arguments: Sequence[object]) -> bytes:
+    try:
+        return _remembered(types, tuple(arguments))
+    except TypeError:  # a list cannot be looked up
+        return encode(types, arguments)
+
+
+# Within a step of the protocol the same is asked of the ledger, and answered, again and again.
+@lru_cache(1024, typed=True)
+def _remembered(types: tuple[str, ...], arguments: tuple[object, ...]) -> bytes:
+    return encode(types, arguments)
+
+
 @lru_cache(1024)
 def _decoded(types: tuple[str, ...], data: bytes) -> tuple[Any, ...]:
     """The values, which are tuples, numbers, texts and bytes: nobody alters what others get."""
     return decode(types, data)
 
 
-def _types(inputs: Sequence[Any]) -> list[str]:
-    return [collapse_if_tuple(one) for one in inputs]
+def _types(inputs: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(collapse_if_tuple(one) for one in inputs)
 
 
 def _named(inputs: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:

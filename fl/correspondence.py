@@ -72,13 +72,15 @@ class Correspondence:
         message: Callable[[Member], bytes],
     ) -> None:
         """Ask the members whose message of this kind is not stored yet, and store it."""
-        missing = [m for m in members if self.store.message(self.key, kind, m.name) is None]
+        stored = self.store.messages(self.key, kind)
+        missing = [m for m in members if m.name not in stored]
         for name, data in self._ask_all(missing, question, step, message).items():
             self.store.keep_message(self.key, kind, name, data)
 
     def _messages(self, kind: str, members: Iterable[Member]) -> dict[str, bytes]:
-        found = {m.name: self.store.message(self.key, kind, m.name) for m in members}
-        return {name: data for name, data in found.items() if data is not None}
+        """The stored messages of a kind, in the order of the members that sent one."""
+        found = self.store.messages(self.key, kind)
+        return {m.name: found[m.name] for m in members if m.name in found}
 
     def _read(self, sender: str, data: bytes, purpose: str) -> bytes:
         known = {m.name: m for m in (*self.plan.nodes, *self.plan.hospitals)}

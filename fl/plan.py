@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 from crypto.context import canonical
@@ -173,9 +174,9 @@ class Plan:
         """Whether an entry behind each update tells if it was within the norm bound."""
         return self.review is not None and self.review.adaptive_clipping
 
-    @property
+    @cached_property
     def data(self) -> Task:
-        """The task's description."""
+        """The task's description; an imported one is read from its text, so once."""
         return task_of(self.task, self.partition)
 
     @property

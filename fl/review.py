@@ -25,7 +25,7 @@ from crypto.field import F61
 from crypto.fixedpoint import SCALE, encode
 from crypto.kernels import Words
 from crypto.mpc.compare import at_most
-from crypto.mpc.inner import dots
+from crypto.mpc.inner import dots, sign_dots
 from crypto.mpc.layers import predictions
 from crypto.mpc.local import constant, negated, plus, sum_last, times, total
 from crypto.mpc.multiply import open_shares, reduce_degree, zero_sharing
@@ -45,7 +45,7 @@ LABELS_LABEL = "consilium/label-check/v1"
 VECTORS = 128
 # In units of R: what an honest product stays within, doubled.
 REACH = 12
-_ENTRIES = np.array([-1, 0, 0, 1], dtype=np.int64)
+_ENTRIES = np.array([-1, 0, 0, 1], dtype=np.int8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +237,7 @@ def _count(
 def _range_bits(session: Session, updates: Updates, radius: int) -> Program[list[bool]]:
     """Whether each update is in range and its clip bit, if there is one, a bit: opened."""
     vectors = range_vectors(updates.challenge, updates.shares.shape[1])
-    products = dots(F61.from_signed(vectors.ravel()).reshape(vectors.shape), updates.shares)
+    products = sign_dots(vectors, updates.shares)
     within = yield from at_most(session, plus(products, REACH * radius), 2 * REACH * radius)
     missing = plus(sum_last(np.ascontiguousarray(within.T)), -VECTORS)
     found = yield from open_signs(session, missing)
@@ -250,7 +250,7 @@ def _range_bits(session: Session, updates: Updates, radius: int) -> Program[list
     return found
 
 
-def range_vectors(challenge: bytes, length: int) -> NDArray[np.int64]:
+def range_vectors(challenge: bytes, length: int) -> NDArray[np.int8]:
     """The public vectors of a challenge of 32 bytes, (128, length), entries -1, 0, 0, 1.
 
     Never only -1 and 1: four entries (p + 1) / 2 pass every such vector.

@@ -106,8 +106,8 @@ class RoundStore(Protocol):
         """The training's attempt that began and did not end, if any."""
         ...
 
-    def message(self, key: AttemptKey, kind: str, sender: str) -> bytes | None:
-        """The stored message, or None."""
+    def messages(self, key: AttemptKey, kind: str) -> Mapping[str, bytes]:
+        """The stored messages of a kind, by their senders."""
         ...
 
     def keep_message(self, key: AttemptKey, kind: str, sender: str, data: bytes) -> None:

@@ -4,11 +4,12 @@ Model i is tested on every kept slice but its own hospital's. With n_ic rows of 
 of them right, and C classes, its balanced accuracy is B_i = sum_c ceil(2^32 / (C n_ic)) r_ic, in
 units of 2^-32, rounded up so that a perfect model has at least 1. B_g is the current global model's
 on the same rows. With ref = max(median_j B_j, B_g) and a fraction p / q, the model is accepted when
-B_i >= 1/C + p/q (ref_i - 1/C), where ref_i is ref, or less where few rows speak: with fewer than 16
-of some class a fair model misses the mark by chance, and ref_i = ref - a_i with three times the
-standard deviation of a guesser's B on these rows, a_i = 3 sqrt(sum_c 1 / (4 n_ic)) / C. Multiplied
-out, with y_i = q B_i - (q - p) 2^32 / C + p a_i: at least ceil(n/2) of the n models have
-p B_j <= y_i, and p B_g <= y_i. Ties accept.
+B_i >= 1/C + p/q (ref_i - 1/C), where ref_i is ref, or less where few rows speak: with fewer than
+32 / C of some class, 16 of two, a fair model misses the mark by chance, and ref_i = ref - a_i with
+three times the standard deviation of a guesser's B on these rows,
+a_i = 3 sqrt(sum_c 1 / (4 n_ic)) / C. Multiplied out, with
+y_i = q B_i - (q - p) 2^32 / C + p a_i: at least ceil(n/2) of the n models have p B_j <= y_i, and
+p B_g <= y_i. Ties accept.
 
 Counts are arrays of int64: (slices, classes) for one model, (models, slices, classes) for several.
 The encrypted review computes the same from shares with the constants of `ruler` and `slice_ruler`.
@@ -39,9 +40,9 @@ class Rule:
 
     `numerator / denominator` is the share of the reference's lead over chance that a model must
     reach; a class with fewer than `fewest_rows` rows for any model counts for none; a model tested
-    on fewer than `thin_rows` of some class is held to a reference that is lower by so many standard
-    `deviations`; what is opened of a balanced accuracy is rounded down to 1 / `steps`. Raises
-    VerdictError outside the ranges.
+    on fewer than `thin_rows` of one of two classes (of one of C: 2 / C times as many) is held to a
+    reference that is lower by so many standard `deviations`; what is opened of a balanced accuracy
+    is rounded down to 1 / `steps`. Raises VerdictError outside the ranges.
     """
 
     numerator: int = 1
@@ -281,7 +282,8 @@ def ruler(sizes: Counts, flagged: Sequence[int], owners: Sequence[int], rule: Ru
 def _allowance(rows: Sequence[int], rule: Rule) -> int:
     """a_i from the rows of each class that counts, rounded down; at most what is above chance."""
     classes = len(rows)
-    if not rows or min(rows) >= rule.thin_rows:
+    # One class of many makes up little of B: with 32 / C rows it varies B no more than 16 of two.
+    if not rows or min(rows) * classes >= 2 * rule.thin_rows:
         return 0
     guesses = sum(Fraction(1, 4 * count) for count in rows)
     variance = Fraction(rule.deviations * UNIT, classes) ** 2 * guesses

@@ -109,7 +109,7 @@ def training_form(
     fraction = fraction or USUAL_FRACTION
     fields = {"task": task}
     fields |= _by_name(task) if task.hospitals else _by_number(task)
-    fields |= _course(task) | _review(reviewable, fraction) | _attack()
+    fields |= _course(task) | _review(task, reviewable, fraction) | _attack()
     return type("TrainingFormOfTask", (TrainingForm,), fields)
 
 
@@ -224,7 +224,7 @@ def _slices_serve(form: FlaskForm, field: IntegerField) -> None:
         )
 
 
-def _review(reviewable: bool, fraction: str) -> dict[str, Any]:
+def _review(task: Task, reviewable: bool, fraction: str) -> dict[str, Any]:
     def can_review(_: FlaskForm, field: BooleanField) -> None:
         if field.data and not reviewable:
             raise ValidationError("This installation’s nodes cannot test updates: leave it off.")
@@ -250,7 +250,7 @@ def _review(reviewable: bool, fraction: str) -> dict[str, Any]:
             "Rows that a hospital donates, of each class",
             1,
             MOST_DONATED,
-            SplitRule.donated_rows,
+            SplitRule.of_classes(len(task.classes)).donated_rows,
             "At most so many, and a fifth of its own. With more, a verdict is surer and slower.",
         ),
     }

@@ -205,9 +205,10 @@ def _measured(
 def _shape_of_request(request: TrainingRequest, nodes: int) -> Shape:
     task = get_task(request.task)
     defaults = task.defaults
+    rule = SplitRule.of_classes(len(task.classes), request.donated_rows)
     try:
         partition = partition_of(task.partition, request)
-        rows = _rows(task.name, partition, _rule(request.donated_rows))
+        rows = _rows(task.name, partition, rule)
     except FlError as error:
         raise RequestError(str(error)) from error
     names = chosen_of(tuple(rows), request.hospitals)
@@ -256,10 +257,6 @@ def _shape(
         donated=sum(donated for _, donated in rows.values()),
         reviewed=reviewed,
     )
-
-
-def _rule(donated_rows: int | None) -> SplitRule:
-    return SplitRule(donated_rows=donated_rows or SplitRule.donated_rows)
 
 
 @lru_cache(maxsize=64)

@@ -68,9 +68,10 @@ def training_view(
         What came out of it.
     sampled
         How many hospitals are drawn for each round; None where all take part.
-    reviews, nodes, fewest_rows
-        Whether updates are tested before they count; then how many nodes could sign a set, and of
-        how many rows of a class on a class counts; else None.
+    reviews, nodes, fewest_rows, donated_rows
+        Whether updates are tested before they count; then how many nodes could sign a set, of how
+        many rows of a class on a class counts, and how many a hospital donates of one at most; else
+        None.
     simulation
         Who attacks, which only a simulation knows (title; warning, "" or what too many attackers
         mean; attacks, pairs of a `fl.attacks.Attack` and its attackers; attackers;
@@ -214,6 +215,7 @@ def _training(
         "reviews": measure is not None,
         "nodes": measure.nodes if measure else None,
         "fewest_rows": measure.rule.fewest_rows if measure else None,
+        "donated_rows": plan.split.donated_rows if measure and plan else None,
         "flagged": _flagged(rounds),
         **_simulation(row, rounds, plan),
     }

@@ -27,7 +27,8 @@ class TrainingRequest:
     `decay` is what each round multiplies the learning rate by; `stop_accuracy` and `patience` are
     those of `fl.stopping.Stopping`.
     `fraction`, as "1/2", how much of the reference's lead over chance a model must reach, and
-    `donated_rows` how many rows of each class a hospital donates at most.
+    `donated_rows` how many rows of each class a hospital donates at most, else as many as
+    `SplitRule.of_classes` says.
     """
 
     task: str = "heart"

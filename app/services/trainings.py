@@ -221,7 +221,7 @@ class Trainings:
         return Plan(
             task=task.name,
             partition=partition,
-            split=SplitRule(donated_rows=request.donated_rows or SplitRule.donated_rows),
+            split=SplitRule.of_classes(len(task.classes), request.donated_rows),
             network=defaults.network,
             rounds=rounds,
             local=LocalSettings(

@@ -492,7 +492,8 @@ def _add_review_options(group: argparse._ArgumentGroup) -> None:
         "--donated-rows",
         type=option_values.whole(1, 256),
         metavar="NUMBER",
-        help="rows of each class that a hospital donates at most (default: 16)",
+        help="rows of each class that a hospital donates at most (default: 16 of two classes, "
+        "with more classes fewer of each)",
     )
     group.add_argument(
         "--attack",

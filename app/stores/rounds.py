@@ -93,11 +93,20 @@ class Rounds:
             found = session.execute(query).first()
         return AttemptKey(self._training, *found) if found else None
 
-    def message(self, key: AttemptKey, kind: str, sender: str) -> bytes | None:
-        """The stored message, or None."""
+    def messages(self, key: AttemptKey, kind: str) -> dict[str, bytes]:
+        """The stored messages of a kind, by their senders."""
+        query = (
+            select(MessageRow.sender, MessageRow.body)
+            .join(AttemptRow)
+            .where(
+                AttemptRow.training_id == key.training.hex(),
+                AttemptRow.round == key.round,
+                AttemptRow.number == key.attempt,
+                MessageRow.kind == kind,
+            )
+        )
         with self._database.transaction() as session:
-            row = _find(session, MessageRow, key, kind=kind, sender=sender)
-            return row.body if row else None
+            return {row.sender: row.body for row in session.execute(query)}
 
     def keep_message(self, key: AttemptKey, kind: str, sender: str, data: bytes) -> None:
         """Store a message once. Raises ConflictError when another is stored in its place."""

@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from fl.datasets.table import Table
 from fl.errors import PartitionError
 
+# What a hospital donates in all, and the least of a class, whatever the number of classes.
+SLICE_ROWS, FEWEST_DONATED = 32, 4
+
 
 @dataclass(frozen=True)
 class SplitRule:
     """Shares of each class, in percent, and the most rows a class that a hospital donates.
 
-    Raises PartitionError for a negative value, or shares that leave nothing to train on.
+    The default is that of two classes. Raises PartitionError for a negative value, or shares that
+    leave nothing to train on.
     """
 
     test_percent: int = 20
@@ -34,6 +38,16 @@ class SplitRule:
             raise PartitionError(f"expected shares from 0; got {self}")
         if self.test_percent + self.donated_percent >= 100:
             raise PartitionError(f"expected rows left to train on; got {self}")
+
+    @classmethod
+    def of_classes(cls, classes: int, donated_rows: int | None = None) -> SplitRule:
+        """The rule for a task of so many classes; `donated_rows` instead of its own number.
+
+        Balanced accuracy is a mean over the classes, so it is the rows in all that make it sure:
+        with more classes fewer of each do. `docs/decisions/2026-11-23-donated-rows.md` has figures.
+        """
+        usual = max(-(-SLICE_ROWS // classes), FEWEST_DONATED)
+        return cls(donated_rows=usual if donated_rows is None else donated_rows)
 
     def test_size(self, rows: int) -> int:
         """Return the test rows of a class of ``rows``: the nearest whole number, halves up."""

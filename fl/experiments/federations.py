@@ -49,7 +49,11 @@ class Federation:
 
 
 def default_federation(
-    task: Task, tables: Mapping[str, Table], seed: int, rounds: int
+    task: Task,
+    tables: Mapping[str, Table],
+    seed: int,
+    rounds: int,
+    rule: SplitRule | None = None,
 ) -> Federation:
     """The federation of a task's defaults."""
     given = task.defaults
@@ -61,7 +65,8 @@ def default_federation(
         given.class_weighted,
     )
     spec = NetworkSpec(given.network, task.inputs, len(task.classes))
-    return prepare(task, spec, local, rounds, seed, tables, SplitRule(), least_accepted=3)
+    rule = rule or SplitRule.of_classes(len(task.classes))
+    return prepare(task, spec, local, rounds, seed, tables, rule, least_accepted=3)
 
 
 def prepare(

@@ -91,8 +91,8 @@ def test_a_failed_attempt_keeps_its_reason_and_the_next_one_is_another(rounds: R
     assert rounds.unfinished() == second
     rounds.keep_message(KEY, "answers", "Node 1", b"first")
     rounds.keep_message(second, "answers", "Node 1", b"second")
-    assert rounds.message(KEY, "answers", "Node 1") == b"first"
-    assert rounds.message(second, "answers", "Node 1") == b"second"
+    assert rounds.messages(KEY, "answers").get("Node 1") == b"first"
+    assert rounds.messages(second, "answers").get("Node 1") == b"second"
 
 
 def test_trainings_do_not_see_each_other(rounds: Rounds, database: Database) -> None:
@@ -101,21 +101,23 @@ def test_trainings_do_not_see_each_other(rounds: Rounds, database: Database) -> 
     assert Rounds(database, other).unfinished() is None
     Rounds(database, other).begin_attempt(AttemptKey(other, 1, 1))
     rounds.keep_message(KEY, "answers", "Node 1", b"mine")
-    assert Rounds(database, other).message(AttemptKey(other, 1, 1), "answers", "Node 1") is None
+    assert (
+        Rounds(database, other).messages(AttemptKey(other, 1, 1), "answers").get("Node 1") is None
+    )
     assert rounds.unfinished() == KEY
 
 
 def test_a_message_is_kept_once(rounds: Rounds) -> None:
     # More than the 64 KB that MariaDB's BLOB holds.
     data = bytes(range(256)) * 4096
-    assert rounds.message(KEY, "submission", "VA Long Beach") is None
+    assert rounds.messages(KEY, "submission").get("VA Long Beach") is None
     rounds.keep_message(KEY, "submission", "VA Long Beach", data)
     rounds.keep_message(KEY, "submission", "VA Long Beach", data)
     with pytest.raises(ConflictError, match="submission of VA Long Beach"):
         rounds.keep_message(KEY, "submission", "VA Long Beach", data[:-1] + b"\x00")
-    assert rounds.message(KEY, "submission", "VA Long Beach") == data
-    assert rounds.message(KEY, "answers", "VA Long Beach") is None
-    assert rounds.message(KEY, "submission", "Cleveland") is None
+    assert rounds.messages(KEY, "submission").get("VA Long Beach") == data
+    assert rounds.messages(KEY, "answers").get("VA Long Beach") is None
+    assert rounds.messages(KEY, "submission").get("Cleveland") is None
 
 
 def test_a_step_is_noted_with_its_cost(rounds: Rounds, database: Database) -> None:
@@ -212,7 +214,7 @@ def test_nothing_is_noted_of_an_attempt_that_never_began(
         rounds.keep_message(stranger, "answers", "Node 1", b"x")
     with pytest.raises(ConflictError, match="never began"):
         rounds.end_attempt(stranger, AttemptNote(True))
-    assert rounds.message(stranger, "answers", "Node 1") is None
+    assert rounds.messages(stranger, "answers").get("Node 1") is None
     assert not rounds.finished(stranger, "open")
 
 

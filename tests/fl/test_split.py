@@ -74,6 +74,14 @@ def test_a_rule_sets_the_sizes() -> None:
     assert (len(made.train), len(made.donated), len(made.test)) == (36, 9, 5)
 
 
+@pytest.mark.parametrize(
+    ("classes", "rows"), [(2, 16), (3, 11), (4, 8), (7, 5), (8, 4), (10, 4), (100, 4)]
+)
+def test_slices_are_about_as_large_whatever_the_number_of_classes(classes: int, rows: int) -> None:
+    assert SplitRule.of_classes(classes) == SplitRule(donated_rows=rows)
+    assert SplitRule.of_classes(classes, 9) == SplitRule(donated_rows=9)
+
+
 def test_a_single_row_is_trained_on_whatever_the_rule() -> None:
     made = split(table_of([(1, 0.5, 0)]), SplitRule(test_percent=60, donated_percent=20))
     assert (len(made.train), len(made.donated), len(made.test)) == (1, 0, 0)

@@ -150,6 +150,10 @@ def test_the_allowance_by_hand() -> None:
     thin = ruler(np.array([[8, 8], [8, 8], [7, 8]]), (), range(3), RULE)
     allowance = int(1.5 * (1 / 15 + 1 / 16) ** 0.5 / 2 * UNIT)
     assert thin.allowances.tolist() == [allowance, allowance, 0]
+    # Of four classes half as many speak for themselves: no class counts with fewer.
+    assert not ruler(np.full((3, 4), 4), (), range(3), RULE).allowances.any()
+    three = ruler(np.array([[5, 5, 5], [5, 5, 5], [6, 6, 6]]), (), range(3), RULE)
+    assert [bool(one) for one in three.allowances] == [False, False, True]
 
 
 def test_a_reference_is_never_lowered_below_chance() -> None:
@@ -315,7 +319,7 @@ def test_the_integers_decide_as_fractions_do(table: tuple[Counts, Counts, Counts
     median = sorted(own)[half(len(own)) - 1]
     for model, verdict in enumerate(judgement.verdicts):
         rows = sizes[known.tested[model]].sum(axis=0)[list(known.classes)]
-        thin = min(rows) < RULE.thin_rows
+        thin = min(rows) * len(rows) < 2 * RULE.thin_rows
         allowance = 1.5 * np.sqrt((1 / rows).sum()) / len(rows) if thin else 0.0
         reference = max(median, share(model, of_global)) - min(allowance, 1 - chance)
         lead = own[model] - chance - (reference - chance) / 2

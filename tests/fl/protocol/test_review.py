@@ -66,7 +66,7 @@ def outcome_of(federation: Federation, key: AttemptKey) -> bytes:
     bodies = {
         unpack(data, str, str, bytes, bytes)[2]
         for node in NODES
-        if (data := federation.store.message(key, "review-1", node)) is not None
+        if (data := federation.store.messages(key, "review-1").get(node)) is not None
     }
     (body,) = bodies
     return bytes(body)
@@ -193,7 +193,7 @@ def test_a_silent_node_is_replaced_by_the_fourth(federate: Federate, exchanges: 
     assert federation.run(recorder).finished
     key = attempt_key(1)
     assert [step for step, _ in federation.faults(key)["Node 2"]] == ["review"]
-    senders = [n for n in NODES if federation.store.message(key, "review-2", n) is not None]
+    senders = [n for n in NODES if n in federation.store.messages(key, "review-2")]
     assert senders == ["Node 1", "Node 3", "Node 4"]
     assert federation.result(key) == federation.expected_result(key)
 
