@@ -20,6 +20,9 @@ from web3.exceptions import ContractCustomError
 
 from contracts.artifact import REGISTRY, load_artifact
 from contracts.chain import connect, fund
+from contracts.embedded.evm import EmbeddedChain
+from contracts.embedded.methods import Methods
+from contracts.embedded.store import Store
 from contracts.errors import ChainNotStarted, ChainUnreachable, RpcFailed, WrongChain
 from contracts.ledger import AttemptState
 from contracts.rpc import Rpc
@@ -109,6 +112,28 @@ def test_chain_ends_with_its_starter(tmp_path: Path) -> None:
         pid = notice(tmp_path)["pid"]
         assert not is_gone(pid)
     await_true(lambda: is_gone(pid))
+
+
+def test_a_chain_that_is_leaving_has_no_name() -> None:
+    store, ending = Store(Path(":memory:")), [False]
+    methods = Methods(EmbeddedChain(store, 1337), store, "its name", lambda: ending[0])
+    assert methods.answer("consilium_instance", []) == "its name"
+    ending[0] = True
+    assert methods.answer("consilium_instance", []) is None
+    store.close()
+
+
+def test_the_starters_end_shows_before_anybody_reads_it() -> None:
+    code = (
+        "import sys; from contracts.embedded.__main__ import _starter_is_gone\n"
+        "print(_starter_is_gone(), flush=True); sys.stdin.buffer.read()\n"
+        "print(_starter_is_gone(), flush=True)"
+    )
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) as process:
+        assert process.stdout.readline() == b"False\n"
+        process.stdin.close()
+        assert process.stdout.readline() == b"True\n"
 
 
 def test_a_chain_whose_starter_is_dead_is_nobodys_chain(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def test_donated_rows_say_whose_and_what_is_odd(alice: Browser, attacked: Record
     assert "Hungary 16 16 Accepted Set aside in round 2" in row(donated, "Hungary")
     assert "Switzerland 0 16 Accepted Few rows of one class" in row(donated, "Switzerland")
     assert "VA Long Beach – – Refused Its donated rows hold" in row(donated, "VA Long Beach")
+    assert "Each hospital gives up to 16 rows of a class, neither" in text(donated)
 
 
 def test_the_truth_stands_apart(alice: Browser, attacked: Recorded) -> None:
